@@ -1,0 +1,18 @@
+//! The words that more than one crate of Windlass shares: amounts, heights, ids and the
+//! tagged hash. No I/O, no async, no clock.
+//!
+//! Units are types with a private field, checked arithmetic and no `From<u64>`: a Bitcoin
+//! height can't be added to a sidechain height by accident. Satoshis are [`bitcoin::Amount`].
+
+mod account;
+mod amount;
+mod hash;
+mod height;
+
+pub use account::{AccountId, AccountKind, AccountParseError, ChainNetwork};
+pub use amount::{AmountParseError, Msat, format_btc, parse_msat, parse_sat};
+pub use hash::{ChainId, Digest, DigestParseError, tagged_hash};
+pub use height::{BlockRef, Blocks, BtcHeight, Epoch, SideHeight};
+
+/// Satoshis, as everywhere in `rust-bitcoin`.
+pub use bitcoin::Amount;
