@@ -68,7 +68,7 @@ pub enum AmountParseError {
 }
 
 /// All bitcoin that there will ever be, in millisatoshis.
-const MAX_MSAT: u64 = Amount::MAX_MONEY.to_sat() * 1000;
+const MAX_MSAT: u64 = 2_100_000_000_000_000_000;
 
 /// Reads `1btc`, `50000sat` or `1000msat` (an underscore or comma may group digits).
 ///
