@@ -27,5 +27,5 @@ mod store;
 mod writes;
 
 pub use error::{OpenError, StoreError};
-pub use store::{Entry, Store};
+pub use store::{Entry, Snapshot, Store};
 pub use writes::Writes;

@@ -3,7 +3,7 @@
 use crate::error::{self, Failure, OpenError, StoreError};
 use crate::group::{Group, Outcome};
 use crate::writes::{Write, Writes};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -76,6 +76,17 @@ impl Store {
     /// The file can't be read.
     pub fn range(&self, name: &str, from: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.collect(name, from, |_| true, limit)
+    }
+
+    /// `table` as it stands now: later commits don't change what the snapshot shows.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn snapshot(&self, name: &str) -> Result<Snapshot, StoreError> {
+        self.read(|database| match database.begin_read()?.open_table(table(name)) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(Snapshot { path: self.path.clone(), table: None }),
+            other => Ok(Snapshot { path: self.path.clone(), table: Some(other?) }),
+        })
     }
 
     /// The entry of `table` with the greatest key.
@@ -208,6 +219,55 @@ impl Store {
         match result {
             Ok(positions) => positions.into_iter().map(|(ticket, list)| (ticket, Ok(list))).collect(),
             Err(error) => round.iter().map(|(ticket, _)| (*ticket, Err(error.clone()))).collect(),
+        }
+    }
+}
+
+/// One table at one moment; see [`Store::snapshot`]. It keeps old pages from being reused, and the
+/// file from being opened again after a failure: hold it for a while, not for ever.
+pub struct Snapshot {
+    path: PathBuf,
+    table: Option<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(table) = &self.table else { return Ok(None) };
+        let found = table.get(key).map_err(|error| self.failure(error))?;
+        Ok(found.map(|value| value.value().to_vec()))
+    }
+
+    /// All entries whose key starts with `prefix`, in the order of their keys.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        let Some(table) = &self.table else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        for entry in table.range::<&[u8]>(prefix..).map_err(|error| self.failure(error))? {
+            let (key, value) = entry.map_err(|error| self.failure(error))?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            entries.push((key.value().to_vec(), value.value().to_vec()));
+        }
+        Ok(entries)
+    }
+
+    fn failure(&self, error: redb::StorageError) -> StoreError {
+        match error::sort(&self.path, error.into()) {
+            Failure::Tell(error) => error,
+            Failure::Reopen => StoreError::Io { path: self.path.clone(), reason: "it was closed by a failure".into() },
         }
     }
 }

@@ -91,3 +91,15 @@ fn a_bad_commit_fails_as_a_whole() {
     assert!(store.commit(bad).is_err());
     assert_eq!(store.get("t", b"k2"), Ok(None));
 }
+
+#[test]
+fn a_snapshot_does_not_move() {
+    let (_dir, store) = fresh();
+    store.commit(Writes::new().put("t", b"a1", b"old")).expect("commit");
+    let snapshot = store.snapshot("t").expect("snapshot");
+    assert!(store.snapshot("absent").expect("snapshot").get(b"a1").expect("get").is_none());
+    store.commit(Writes::new().put("t", b"a1", b"new").put("t", b"a2", b"new")).expect("commit");
+    assert_eq!(snapshot.get(b"a1").expect("get"), Some(b"old".to_vec()));
+    assert_eq!(snapshot.scan(b"a").expect("scan").len(), 1);
+    assert_eq!(store.snapshot("t").expect("snapshot").scan(b"a").expect("scan").len(), 2);
+}
