@@ -1,0 +1,304 @@
+//! The sidechain's API, spoken by members and followers.
+//!
+//! | method and path | body or query | answer |
+//! |---|---|---|
+//! | GET `/v1/chain` | | [`ChainInfo`] |
+//! | GET `/v1/genesis` | | [`GenesisAnswer`] |
+//! | GET `/v1/blocks/{height}` | | [`BlockAnswer`] |
+//! | GET `/v1/blocks?from=H&limit=N` (at most [`BLOCKS_MAX`]) | | `Vec<BlockAnswer>` |
+//! | POST `/v1/transactions` | [`SubmitRequest`] | [`SubmitAnswer`] |
+//! | GET `/v1/transactions/{id}?wait=S` (answers early when it is final) | | [`TransactionStatus`] |
+//! | GET `/v1/accounts/{address}` | | [`AccountInfo`] |
+//! | GET `/v1/deposits?account=ADDRESS` | | `Vec<DepositInfo>` |
+//! | GET `/v1/deposits/{txid}:{vout}` | | [`DepositInfo`] |
+//! | GET `/v1/peg-outs?account=ADDRESS` | | `Vec<PegOutInfo>` |
+//! | GET `/v1/peg-outs/{id}` | | [`PegOutInfo`] |
+//! | GET `/v1/federation` | | [`FederationInfo`] |
+//! | GET `/v1/bitcoin` (does this process see Bitcoin's tip?) | | [`BitcoinInfo`] |
+
+use bitcoin::{Amount, OutPoint, Txid};
+use serde::{Deserialize, Serialize};
+use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
+
+/// At most so many blocks in one answer.
+pub const BLOCKS_MAX: u64 = 256;
+
+/// The tip of the sidechain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainInfo {
+    /// Which chain.
+    pub chain: ChainId,
+    /// The Bitcoin network that it is pegged to.
+    pub network: ChainNetwork,
+    /// Height of the newest final block.
+    pub height: SideHeight,
+    /// Its hash.
+    pub block: Digest,
+    /// The Bitcoin block that it has consumed.
+    pub anchor: BlockRef,
+    /// Satoshis on the sidechain.
+    #[serde(with = "super::sat", rename = "supply_sat")]
+    pub supply: Amount,
+    /// Satoshis burned and not yet paid out, as of the anchor.
+    #[serde(with = "super::sat", rename = "owed_sat")]
+    pub owed: Amount,
+    /// Root of the state.
+    pub state_root: Digest,
+    /// Transactions that wait in this process's mempool.
+    pub mempool: usize,
+}
+
+/// The chain's genesis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenesisAnswer {
+    /// Its hash.
+    pub chain: ChainId,
+    /// The canonical encoding, in hex: what the chain id is the hash of.
+    pub hex: String,
+    /// The same to read.
+    pub genesis: serde_json::Value,
+}
+
+/// A final block and what proves that it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockAnswer {
+    /// Its height.
+    pub height: SideHeight,
+    /// Its hash.
+    pub block: Digest,
+    /// The canonical encoding, in hex.
+    pub hex: String,
+    /// The members' certificate, in hex; empty for the genesis block.
+    pub certificate: String,
+}
+
+/// A signed sidechain transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitRequest {
+    /// The canonical encoding, in hex.
+    pub hex: String,
+}
+
+/// The transaction was accepted into the mempool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitAnswer {
+    /// Its id.
+    pub id: Digest,
+}
+
+/// Where a sidechain transaction stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum TransactionStatus {
+    /// In the mempool.
+    Pending,
+    /// In a final block.
+    Final {
+        /// The block's height.
+        height: SideHeight,
+    },
+    /// Not known here: never seen, dropped, or refused.
+    Unknown,
+}
+
+/// A sidechain account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// Its address.
+    pub address: String,
+    /// What it holds.
+    #[serde(with = "super::sat", rename = "balance_sat")]
+    pub balance: Amount,
+    /// The nonce that its next transaction carries.
+    pub next_nonce: u64,
+    /// As of this sidechain block.
+    pub height: SideHeight,
+}
+
+/// A claimed deposit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DepositInfo {
+    /// The coin on Bitcoin.
+    pub outpoint: OutPoint,
+    /// The account that it is for.
+    pub account: String,
+    /// The coin's value.
+    #[serde(with = "super::sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// The Bitcoin block that holds it.
+    pub bitcoin_height: BtcHeight,
+    /// From this Bitcoin height on it is the user's alone again, if it was not swept.
+    pub reclaim_height: BtcHeight,
+    /// Where it stands.
+    pub state: DepositState,
+}
+
+/// Where a deposit stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DepositState {
+    /// Claimed; waits for a treasury transaction.
+    Claimed,
+    /// In the treasury transaction in flight.
+    Sweeping {
+        /// That transaction.
+        txid: Txid,
+        /// Its confirmations as this process's bitcoind sees them.
+        confirmations: u32,
+    },
+    /// Swept, buried and minted.
+    Minted {
+        /// The treasury transaction.
+        txid: Txid,
+        /// What was credited.
+        #[serde(with = "super::sat", rename = "minted_sat")]
+        minted: Amount,
+        /// Its share of the Bitcoin fee.
+        #[serde(with = "super::sat", rename = "fee_sat")]
+        fee: Amount,
+        /// The sidechain block that minted.
+        height: SideHeight,
+    },
+    /// The user took it back before it was swept.
+    Reclaimed {
+        /// By this transaction.
+        txid: Txid,
+    },
+}
+
+/// A peg-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PegOutInfo {
+    /// The sidechain transaction that asked for it.
+    pub id: Digest,
+    /// Who asked.
+    pub account: String,
+    /// The Bitcoin address, or the script in hex where it has none.
+    pub to: String,
+    /// What was burned.
+    #[serde(with = "super::sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// The sidechain block that burned it.
+    pub burned_height: SideHeight,
+    /// Where it stands.
+    pub state: PegOutState,
+}
+
+/// Where a peg-out stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PegOutState {
+    /// Burned; waits for a treasury transaction.
+    Pending,
+    /// In the treasury transaction in flight.
+    Paying {
+        /// That transaction.
+        txid: Txid,
+        /// The output that pays it.
+        vout: u32,
+        /// What arrives.
+        #[serde(with = "super::sat", rename = "paid_sat")]
+        paid: Amount,
+        /// Its share of the Bitcoin fee.
+        #[serde(with = "super::sat", rename = "fee_sat")]
+        fee: Amount,
+        /// Confirmations as this process's bitcoind sees them; 0 also before the broadcast.
+        confirmations: u32,
+    },
+    /// Paid and buried.
+    Paid {
+        /// The treasury transaction.
+        txid: Txid,
+        /// The output that paid it.
+        vout: u32,
+        /// What arrived.
+        #[serde(with = "super::sat", rename = "paid_sat")]
+        paid: Amount,
+        /// Its share of the Bitcoin fee.
+        #[serde(with = "super::sat", rename = "fee_sat")]
+        fee: Amount,
+        /// The sidechain block that settled it.
+        height: SideHeight,
+    },
+    /// It can't be paid (its fee would be above the user's maximum, or it would be dust): the
+    /// amount went back to the account, once.
+    Refunded {
+        /// The sidechain block that refunded.
+        height: SideHeight,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The federation as one member sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationInfo {
+    /// This process's name (`f1`), or the follower's.
+    pub name: String,
+    /// Signatures that the treasury needs.
+    pub threshold: u16,
+    /// The x-only group key of the treasury, untweaked, in hex.
+    pub treasury_key: String,
+    /// The members.
+    pub members: Vec<MemberInfo>,
+    /// The newest treasury coin that is settled on the sidechain.
+    pub treasury: Option<CoinInfo>,
+    /// The treasury transaction in flight.
+    pub batch: Option<BatchInfo>,
+}
+
+/// A member as another one sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// Its name in the genesis.
+    pub name: String,
+    /// Its ed25519 identity, in hex.
+    pub identity: String,
+    /// Is there a link to it now (always true for itself)?
+    pub connected: bool,
+}
+
+/// A coin of the treasury.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoinInfo {
+    /// Where it is.
+    pub outpoint: OutPoint,
+    /// Its value.
+    #[serde(with = "super::sat", rename = "value_sat")]
+    pub value: Amount,
+    /// Its script, in hex.
+    pub script: String,
+}
+
+/// A treasury transaction in flight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchInfo {
+    /// Its number.
+    pub id: u64,
+    /// The one Bitcoin transaction that it is.
+    pub txid: Txid,
+    /// Deposits that it sweeps.
+    pub deposits: usize,
+    /// Peg-outs that it pays.
+    pub peg_outs: usize,
+    /// Its fee.
+    #[serde(with = "super::sat", rename = "fee_sat")]
+    pub fee: Amount,
+    /// Is it signed, as far as this member knows?
+    pub signed: bool,
+    /// Who signed it, as far as this member knows (names).
+    pub signers: Vec<String>,
+    /// The signing attempt under way, from 0.
+    pub attempt: u32,
+    /// Confirmations as this process's bitcoind sees them.
+    pub confirmations: u32,
+}
+
+/// Bitcoin as this process sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BitcoinInfo {
+    /// The tip, or none while bitcoind does not answer.
+    pub tip: Option<BlockRef>,
+    /// Why there is none.
+    pub error: Option<String>,
+}
