@@ -2,3 +2,4 @@
 //! owner of tasks, clocks and sockets; the rules live below.
 
 pub mod api;
+pub mod client;

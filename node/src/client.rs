@@ -1,0 +1,395 @@
+//! Typed clients of the HTTP APIs: [`MemberClient`] for members and followers, [`WalletClient`]
+//! for wallet nodes. Every error comes back as the [`ApiError`] that the other side gave, or as
+//! [`Code::NotRunning`](crate::api::Code) with the address where nothing answers.
+
+use crate::api::member::*;
+use crate::api::wallet::*;
+use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
+use bitcoin::OutPoint;
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+use windlass_types::{Digest, SideHeight};
+
+/// How long a request may take beyond what it asks the other side to wait.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long to wait for a connection: the other side is on this machine or near.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What all clients share: a base address and a connection pool.
+#[derive(Debug, Clone)]
+pub struct Http {
+    base: String,
+    client: reqwest::Client,
+}
+
+impl Http {
+    /// Speaks to `base`, for example `http://127.0.0.1:18884`.
+    pub fn new(base: impl Into<String>) -> Self {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .no_proxy()
+            .build()
+            .expect("a client without TLS needs nothing of the system");
+        Self { base: base.into().trim_end_matches('/').to_owned(), client }
+    }
+
+    /// Where it speaks to.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// GET `path` (with its query), within `wait` and some grace.
+    ///
+    /// # Errors
+    /// What the other side answered, or that it does not.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, wait: Duration) -> Result<T, ApiError> {
+        self.send(self.client.get(self.url(path)), wait).await
+    }
+
+    /// POST `body` as JSON to `path`, within `wait` and some grace.
+    ///
+    /// # Errors
+    /// What the other side answered, or that it does not.
+    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        wait: Duration,
+    ) -> Result<T, ApiError> {
+        self.send(self.client.post(self.url(path)).json(body), wait).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{PREFIX}{path}", self.base)
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder, wait: Duration) -> Result<T, ApiError> {
+        let response = request.timeout(wait + GRACE).send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .map_err(|e| ApiError::failed(format!("{} gave an answer that can't be read: {e}", self.base)));
+        }
+        Err(serde_json::from_slice(&body).unwrap_or_else(|_| {
+            ApiError::failed(format!("{} answered {status}: {}", self.base, String::from_utf8_lossy(&body).trim()))
+        }))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+        if error.is_connect() {
+            ApiError::not_running(format!("nothing answers at {}", self.base)).hint("see what runs", "windlass status")
+        } else if error.is_timeout() {
+            ApiError::timeout(format!("{} did not answer in time", self.base)).hint("see what runs", "windlass status")
+        } else {
+            ApiError::not_running(format!("{} broke off: {error}", self.base)).hint("see what runs", "windlass status")
+        }
+    }
+}
+
+const SHORT: Duration = Duration::ZERO;
+
+/// Speaks to a member or a follower.
+#[derive(Debug, Clone)]
+pub struct MemberClient(Http);
+
+impl MemberClient {
+    /// Speaks to the member at `base`.
+    pub fn new(base: impl Into<String>) -> Self {
+        Self(Http::new(base))
+    }
+
+    /// Where it speaks to.
+    pub fn base(&self) -> &str {
+        self.0.base()
+    }
+
+    /// The tip.
+    ///
+    /// # Errors
+    /// See [`Http::get`]; so for all below.
+    pub async fn chain(&self) -> Result<ChainInfo, ApiError> {
+        self.0.get("/chain", SHORT).await
+    }
+
+    /// The genesis.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn genesis(&self) -> Result<GenesisAnswer, ApiError> {
+        self.0.get("/genesis", SHORT).await
+    }
+
+    /// Blocks from a height on, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn blocks(&self, from: SideHeight, limit: u64) -> Result<Vec<BlockAnswer>, ApiError> {
+        self.0.get(&format!("/blocks?from={from}&limit={limit}"), SHORT).await
+    }
+
+    /// Hands in a signed transaction.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn submit(&self, hex: String) -> Result<SubmitAnswer, ApiError> {
+        self.0.post("/transactions", &SubmitRequest { hex }, SHORT).await
+    }
+
+    /// Where a transaction stands; waits up to `wait` for it to be final.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn transaction(&self, id: Digest, wait: Duration) -> Result<TransactionStatus, ApiError> {
+        let seconds = wait.as_secs().min(WAIT_SECONDS_MAX);
+        self.0.get(&format!("/transactions/{id}?wait={seconds}"), wait).await
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn account(&self, address: &str) -> Result<AccountInfo, ApiError> {
+        self.0.get(&format!("/accounts/{address}"), SHORT).await
+    }
+
+    /// A claimed deposit.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn deposit(&self, outpoint: OutPoint) -> Result<DepositInfo, ApiError> {
+        self.0.get(&format!("/deposits/{outpoint}"), SHORT).await
+    }
+
+    /// The claimed deposits of an account.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn deposits(&self, address: &str) -> Result<Vec<DepositInfo>, ApiError> {
+        self.0.get(&format!("/deposits?account={address}"), SHORT).await
+    }
+
+    /// A peg-out.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn peg_out(&self, id: Digest) -> Result<PegOutInfo, ApiError> {
+        self.0.get(&format!("/peg-outs/{id}"), SHORT).await
+    }
+
+    /// The peg-outs of an account.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn peg_outs(&self, address: &str) -> Result<Vec<PegOutInfo>, ApiError> {
+        self.0.get(&format!("/peg-outs?account={address}"), SHORT).await
+    }
+
+    /// The federation as this member sees it.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn federation(&self) -> Result<FederationInfo, ApiError> {
+        self.0.get("/federation", SHORT).await
+    }
+
+    /// Bitcoin as this member sees it.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn bitcoin(&self) -> Result<BitcoinInfo, ApiError> {
+        self.0.get("/bitcoin", SHORT).await
+    }
+}
+
+/// Speaks to a wallet node.
+#[derive(Debug, Clone)]
+pub struct WalletClient(Http);
+
+impl WalletClient {
+    /// Speaks to the node at `base`.
+    pub fn new(base: impl Into<String>) -> Self {
+        Self(Http::new(base))
+    }
+
+    /// Where it speaks to.
+    pub fn base(&self) -> &str {
+        self.0.base()
+    }
+
+    /// Who and where it is.
+    ///
+    /// # Errors
+    /// See [`Http::get`]; so for all below.
+    pub async fn info(&self) -> Result<NodeInfo, ApiError> {
+        self.0.get("/info", SHORT).await
+    }
+
+    /// Waits until it has seen a Bitcoin block.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn sync(&self, request: &SyncRequest) -> Result<NodeInfo, ApiError> {
+        self.0.post("/sync", request, Duration::from_secs(request.timeout_seconds)).await
+    }
+
+    /// What it has.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn balance(&self) -> Result<Balance, ApiError> {
+        self.0.get("/balance", SHORT).await
+    }
+
+    /// An address.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn address(&self, request: &AddressRequest) -> Result<AddressAnswer, ApiError> {
+        self.0.post("/addresses", request, SHORT).await
+    }
+
+    /// Sends on chain.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn send(&self, request: &SendRequest) -> Result<SendAnswer, ApiError> {
+        self.0.post("/sends", request, SHORT).await
+    }
+
+    /// Sends on the sidechain and waits until it is final.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn transfer(&self, request: &TransferRequest) -> Result<TransferAnswer, ApiError> {
+        self.0.post("/transfers", request, Duration::from_secs(WAIT_SECONDS_MAX)).await
+    }
+
+    /// Connects to a Lightning peer.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn connect(&self, request: &ConnectRequest) -> Result<serde_json::Value, ApiError> {
+        self.0.post("/peers", request, SHORT).await
+    }
+
+    /// Its channels.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn channels(&self) -> Result<Vec<ChannelInfo>, ApiError> {
+        self.0.get("/channels", SHORT).await
+    }
+
+    /// One channel.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn channel(&self, id: &str) -> Result<ChannelInfo, ApiError> {
+        self.0.get(&format!("/channels/{id}"), SHORT).await
+    }
+
+    /// Opens a channel; the funding transaction is broadcast when this returns.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn open_channel(&self, request: &OpenRequest) -> Result<ChannelInfo, ApiError> {
+        self.0.post("/channels", request, SHORT).await
+    }
+
+    /// Closes a channel; the closing transaction is broadcast when this returns.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn close_channel(&self, id: &str, request: &CloseRequest) -> Result<ChannelInfo, ApiError> {
+        self.0.post(&format!("/channels/{id}/close"), request, SHORT).await
+    }
+
+    /// Makes an invoice.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn invoice(&self, request: &InvoiceRequest) -> Result<InvoiceAnswer, ApiError> {
+        self.0.post("/invoices", request, SHORT).await
+    }
+
+    /// Pays an invoice and waits for the end.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn pay(&self, request: &PayRequest) -> Result<PaymentInfo, ApiError> {
+        self.0.post("/payments", request, Duration::from_secs(request.timeout_seconds)).await
+    }
+
+    /// Its payments, newest first.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn payments(&self) -> Result<Vec<PaymentInfo>, ApiError> {
+        self.0.get("/payments", SHORT).await
+    }
+
+    /// A fresh deposit address.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn deposit_address(&self) -> Result<PegInInfo, ApiError> {
+        self.0.post("/deposits", &DepositRequest {}, SHORT).await
+    }
+
+    /// Its peg-ins, newest first.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn deposits(&self) -> Result<Vec<PegInInfo>, ApiError> {
+        self.0.get("/deposits", SHORT).await
+    }
+
+    /// One peg-in.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn deposit(&self, id: &str) -> Result<PegInInfo, ApiError> {
+        self.0.get(&format!("/deposits/{id}"), SHORT).await
+    }
+
+    /// Takes a deposit back that was never swept; the transaction is broadcast when this returns.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn reclaim(&self, id: &str) -> Result<PegInInfo, ApiError> {
+        self.0.post(&format!("/deposits/{id}/reclaim"), &ReclaimRequest {}, SHORT).await
+    }
+
+    /// Burns on the sidechain to be paid on Bitcoin; the burn is final when this returns.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn peg_out(&self, request: &PegOutRequest) -> Result<PegOutRecord, ApiError> {
+        self.0.post("/peg-outs", request, Duration::from_secs(WAIT_SECONDS_MAX)).await
+    }
+
+    /// Its peg-outs, newest first.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn peg_outs(&self) -> Result<Vec<PegOutRecord>, ApiError> {
+        self.0.get("/peg-outs", SHORT).await
+    }
+
+    /// One peg-out.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn peg_out_by_id(&self, id: &str) -> Result<PegOutRecord, ApiError> {
+        self.0.get(&format!("/peg-outs/{id}"), SHORT).await
+    }
+
+    /// The statement.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn statement(&self) -> Result<Statement, ApiError> {
+        self.0.get("/statement", SHORT).await
+    }
+}
