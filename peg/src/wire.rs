@@ -1,0 +1,43 @@
+//! How the peg's messages travel: borsh, one bounded message a frame, strict decoding.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// The longest message between members, in bytes. The largest legitimate one is a signing package
+/// of [`crate::signing::MAX_INPUTS`] inputs for 16 signers: about 109,000 bytes.
+pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// The most members a federation may have.
+pub const MAX_MEMBERS: u16 = 64;
+
+/// Why bytes from a member are no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Longer than any legitimate message.
+    #[error("a message of {0} bytes; the bound is {MAX_MESSAGE_BYTES}")]
+    TooLong(usize),
+    /// Not the encoding, or bytes left over.
+    #[error("a malformed message: {0}")]
+    Malformed(String),
+}
+
+/// Decodes exactly one message.
+pub(crate) fn decode<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if bytes.len() > MAX_MESSAGE_BYTES {
+        return Err(DecodeError::TooLong(bytes.len()));
+    }
+    borsh::from_slice(bytes).map_err(|e| DecodeError::Malformed(e.to_string()))
+}
+
+/// Encodes a message. Writing to memory can't fail.
+pub(crate) fn encode<T: BorshSerialize>(message: &T) -> Vec<u8> {
+    borsh::to_vec(message).expect("borsh into a Vec fails only on lengths above u32::MAX")
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recipient {
+    /// Each other member.
+    All,
+    /// The member with this index.
+    One(u16),
+}
