@@ -1,0 +1,181 @@
+//! Transactions of ours.
+
+use super::{SignError, Wallet, WalletError};
+use crate::{Bitcoind, BroadcastError};
+use bdk_wallet::error::CreateTxError;
+use bitcoin::{Amount, FeeRate, OutPoint, ScriptBuf, Transaction};
+
+/// How much to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// So much arrives; the fee comes on top.
+    Exact(Amount),
+    /// All that may be spent leaves; the fee comes off.
+    All,
+}
+
+/// A signed transaction whose coins are held until it is seen on the network or released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The transaction, with all its signatures.
+    pub transaction: Transaction,
+    /// What it pays to the miner.
+    pub fee: Amount,
+    /// What arrives at the script.
+    pub amount: Amount,
+    /// The output that pays the script.
+    pub vout: u32,
+}
+
+/// Why a transaction can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is not enough, or not enough that may be spent now.
+    #[error("the wallet has {have} to spend, the payment needs {need}")]
+    InsufficientFunds {
+        /// What may be spent now.
+        have: Amount,
+        /// The amount and the fee.
+        need: Amount,
+        /// What is on its way: block rewards too young, and payments that wait for a block.
+        waiting: Amount,
+    },
+    /// Below what the network relays.
+    #[error("{amount} is dust: the network relays {least} or more to this address")]
+    Dust {
+        /// The amount asked for.
+        amount: Amount,
+        /// The least that is relayed.
+        least: Amount,
+    },
+    /// More than 21 million bitcoin.
+    #[error("{0} is more than all bitcoin there will ever be")]
+    TooMuch(Amount),
+    /// The store failed.
+    #[error(transparent)]
+    Wallet(#[from] WalletError),
+    /// It can't be signed.
+    #[error("the wallet can't sign its own transaction")]
+    Sign(#[from] SignError),
+    /// What else BDK refuses.
+    #[error("the wallet can't build the transaction: {0}")]
+    Other(String),
+}
+
+/// Why nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The transaction can't be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// It was not broadcast. If bitcoind didn't answer it may have it nevertheless: then the wallet
+    /// sees it in the mempool once bitcoind is back.
+    #[error(transparent)]
+    Broadcast(#[from] BroadcastError),
+}
+
+/// The least that the network relays to `script`.
+pub(crate) fn dust_limit(script: &ScriptBuf) -> Amount {
+    script.minimal_non_dust()
+}
+
+impl Wallet {
+    /// Builds and signs a payment of `quantity` to `script` at `rate`. Spends coins that are in
+    /// blocks, and our own change that is not yet. The coins are held: see [`Self::release`].
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(&self, script: &ScriptBuf, quantity: Quantity, rate: FeeRate) -> Result<Built, BuildError> {
+        let least = dust_limit(script);
+        if let Quantity::Exact(amount) = quantity {
+            if amount > Amount::MAX_MONEY {
+                return Err(BuildError::TooMuch(amount));
+            }
+            if amount < least {
+                return Err(BuildError::Dust { amount, least });
+            }
+        }
+        let coins = self.utxos();
+        let have: Amount = coins.iter().filter(|coin| coin.spendable).map(|coin| coin.output.value).sum();
+        let held: Amount = coins.iter().filter(|coin| coin.held).map(|coin| coin.output.value).sum();
+        let waiting = coins.iter().map(|coin| coin.output.value).sum::<Amount>() - have - held;
+        if have == Amount::ZERO {
+            let need = if let Quantity::Exact(amount) = quantity { amount } else { least };
+            return Err(BuildError::InsufficientFunds { have, need, waiting });
+        }
+        let unspendable: Vec<OutPoint> = coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
+        let psbt = {
+            let mut inner = self.lock();
+            let mut builder = inner.bdk.build_tx();
+            builder.fee_rate(rate).unspendable(unspendable);
+            match quantity {
+                Quantity::Exact(amount) => builder.add_recipient(script.clone(), amount),
+                Quantity::All => builder.drain_wallet().drain_to(script.clone()),
+            };
+            let psbt = builder.finish().map_err(|error| explain(error, least, waiting))?;
+            inner.held.extend(psbt.unsigned_tx.input.iter().map(|input| input.previous_output));
+            self.save(&mut inner)?;
+            psbt
+        };
+        let fee = psbt.fee().map_err(|error| BuildError::Other(error.to_string()))?;
+        let transaction = self.sign_psbt(&psbt)?;
+        let exact = |amount: Amount| matches!(quantity, Quantity::All) || quantity == Quantity::Exact(amount);
+        let found = transaction.output.iter().position(|out| out.script_pubkey == *script && exact(out.value));
+        let vout = found.ok_or_else(|| BuildError::Other("the payment is missing".into()))?;
+        let amount = transaction.output[vout].value;
+        let vout = u32::try_from(vout).map_err(|error| BuildError::Other(error.to_string()))?;
+        Ok(Built { transaction, fee, amount, vout })
+    }
+
+    /// Gives back the coins of a transaction that was built and will not be broadcast.
+    pub fn release(&self, transaction: &Transaction) {
+        let mut inner = self.lock();
+        for input in &transaction.input {
+            inner.held.remove(&input.previous_output);
+        }
+    }
+
+    /// Keeps coins that another part of us has chosen from being chosen again, until they are
+    /// spent or [released](Self::release_coins).
+    pub fn hold_coins(&self, coins: impl IntoIterator<Item = OutPoint>) {
+        self.lock().held.extend(coins);
+    }
+
+    /// Gives back held coins.
+    pub fn release_coins(&self, coins: impl IntoIterator<Item = OutPoint>) {
+        let mut inner = self.lock();
+        for coin in coins {
+            inner.held.remove(&coin);
+        }
+    }
+
+    /// Builds a payment and hands it to the network.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the coins are free again.
+    pub async fn send(
+        &self,
+        bitcoind: &Bitcoind,
+        script: &ScriptBuf,
+        quantity: Quantity,
+        rate: FeeRate,
+    ) -> Result<Built, SendError> {
+        let built = self.build(script, quantity, rate)?;
+        if let Err(error) = bitcoind.broadcast(&built.transaction).await {
+            self.release(&built.transaction);
+            return Err(error.into());
+        }
+        self.insert_unconfirmed(vec![built.transaction.clone()]).map_err(BuildError::from)?;
+        Ok(built)
+    }
+}
+
+fn explain(error: CreateTxError, least: Amount, waiting: Amount) -> BuildError {
+    match error {
+        CreateTxError::CoinSelection(short) => {
+            BuildError::InsufficientFunds { have: short.available, need: short.needed, waiting }
+        }
+        CreateTxError::OutputBelowDustLimit(_) => BuildError::Dust { amount: Amount::ZERO, least },
+        other => BuildError::Other(other.to_string()),
+    }
+}
