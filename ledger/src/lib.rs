@@ -1,1 +1,50 @@
-//! placeholder
+//! The rule book of a Windlass sidechain: `apply(state, Bitcoin inputs, transactions) -> state'`.
+//!
+//! Pure: no I/O, no async, no clock, no randomness, no iteration over hash maps. The same function
+//! serves members, followers, signers and recounts. Each rule has a number (L1, L2, …) in
+//! `docs/spec/ledger.md`; the code that enforces a rule names it.
+//!
+//! - [`genesis_state`] makes the first state of a [`Genesis`].
+//! - [`build`] makes a block (a proposer), [`apply`] checks and applies one (everyone),
+//!   [`check`] says whether a transaction could enter the next block (a mempool).
+//! - [`query`] reads the state; [`smt`] proves one entry of it against a header.
+//! - [`script`] and [`treasury`] say which Bitcoin scripts and which exact Bitcoin transaction the
+//!   ledger's facts mean.
+//!
+//! State is reached through [`StateRead`]; what a block changes comes back as a [`ChangeSet`].
+
+#![deny(clippy::arithmetic_side_effects)]
+
+mod apply;
+mod block;
+mod claim;
+mod exec;
+mod genesis;
+mod inputs;
+pub mod keys;
+pub mod query;
+mod receipt;
+mod record;
+pub mod script;
+mod settle;
+pub mod smt;
+mod state;
+mod transaction;
+pub mod treasury;
+pub mod wire;
+
+pub use apply::{Applied, ApplyError, BlockError, apply, build, check, genesis_state};
+pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES};
+pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
+pub use exec::InvariantError;
+pub use genesis::{Genesis, GenesisError, GenesisMember, Params};
+pub use inputs::{BitcoinBlockFacts, BitcoinInputs, InputsError, MAX_INPUT_BLOCKS, Spend, bitcoin_inputs, watched};
+pub use receipt::Receipt;
+pub use record::{
+    Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Totals,
+    TreasuryCoin,
+};
+pub use script::{DepositTerms, ScriptError, SpendInfo};
+pub use state::{ChangeSet, MemoryState, Overlay, StateError, StateRead};
+pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Transaction, TxBody, TxError};
+pub use treasury::{Batch, BatchInput, Coin, Payout};

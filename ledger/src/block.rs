@@ -1,0 +1,113 @@
+//! Blocks and headers.
+
+use crate::inputs::BitcoinInputs;
+use crate::state::encode;
+use crate::transaction::Transaction;
+use crate::wire;
+use bitcoin::Amount;
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
+use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
+
+/// Largest encoding of a block.
+pub const MAX_BLOCK_BYTES: usize = 4_000_000;
+
+/// What a block commits to. Its [`Header::digest`] names the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Header {
+    /// The sidechain.
+    pub chain: ChainId,
+    /// The block's height; the genesis block is 0.
+    pub height: SideHeight,
+    /// The digest of the header before.
+    pub parent: Digest,
+    /// The newest Bitcoin block that the sidechain has consumed.
+    pub anchor: BlockRef,
+    /// What all accounts own, after this block.
+    #[serde(with = "bitcoin::amount::serde::as_sat")]
+    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
+    pub supply: Amount,
+    /// Burned for peg-outs and not settled on Bitcoin, after this block.
+    #[serde(with = "bitcoin::amount::serde::as_sat")]
+    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
+    pub owed: Amount,
+    /// The root of the state after this block (see [`crate::smt`]).
+    pub state_root: Digest,
+    /// Commits to inputs and transactions, signatures included.
+    pub body_root: Digest,
+}
+
+/// A block.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Block {
+    /// The header.
+    pub header: Header,
+    /// What is taken from Bitcoin.
+    pub inputs: BitcoinInputs,
+    /// The transactions, in order.
+    pub transactions: Vec<Transaction>,
+}
+
+/// Why bytes are no encoding.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Longer than a block may be.
+    #[error("{0} bytes, at most {MAX_BLOCK_BYTES} are read")]
+    TooLarge(usize),
+    /// Not canonical: cut short, unknown, or followed by more.
+    #[error("not a canonical encoding: {0}")]
+    Malformed(String),
+}
+
+impl Header {
+    /// The block's name.
+    pub fn digest(&self) -> Digest {
+        Digest::tagged("Windlass/header", &[&encode(self)])
+    }
+}
+
+impl Block {
+    /// The block's name: its header's digest.
+    pub fn digest(&self) -> Digest {
+        self.header.digest()
+    }
+
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads a canonical encoding; trailing bytes are refused.
+    ///
+    /// # Errors
+    /// It is larger than a block may be, or not canonical.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_bounded(bytes)
+    }
+}
+
+/// Commits to inputs and transactions (L4): the hash of the inputs' hash, the count and the root
+/// of a binary tree over the transactions' hashes, signatures included.
+pub(crate) fn body_root(inputs: &BitcoinInputs, transactions: &[Transaction]) -> Digest {
+    let inputs = Digest::tagged("Windlass/inputs", &[&encode(inputs)]);
+    let count = u64::try_from(transactions.len()).unwrap_or(u64::MAX).to_le_bytes();
+    let mut level: Vec<Digest> =
+        transactions.iter().map(|transaction| Digest::tagged("Windlass/signed", &[&encode(transaction)])).collect();
+    while level.len() > 1 {
+        let pairs = level.chunks(2).map(|pair| match pair {
+            [left, right] => Digest::tagged("Windlass/pair", &[left.as_bytes(), right.as_bytes()]),
+            // An odd one moves up as it is; the count keeps the shape unambiguous.
+            rest => rest.first().copied().unwrap_or_default(),
+        });
+        level = pairs.collect();
+    }
+    let root = level.first().copied().unwrap_or_default();
+    Digest::tagged("Windlass/body", &[inputs.as_bytes(), &count, root.as_bytes()])
+}
+
+pub(crate) fn decode_bounded<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if bytes.len() > MAX_BLOCK_BYTES {
+        return Err(DecodeError::TooLarge(bytes.len()));
+    }
+    borsh::from_slice(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))
+}

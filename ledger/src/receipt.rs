@@ -1,0 +1,114 @@
+//! What a block did, as events: for logs, pages and statements. Not part of the state root.
+
+use bitcoin::{Amount, OutPoint, Txid};
+use serde::Serialize;
+use windlass_types::{AccountId, BlockRef, Digest};
+
+/// One thing that a block did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Receipt {
+    /// A Bitcoin block was consumed.
+    Anchored {
+        /// The block.
+        block: BlockRef,
+    },
+    /// A transfer.
+    Transferred {
+        /// The transaction.
+        id: Digest,
+        /// Who paid.
+        #[serde(with = "crate::wire::account_hex")]
+        from: AccountId,
+        /// The sum of the outputs.
+        #[serde(with = "bitcoin::amount::serde::as_sat")]
+        amount: Amount,
+    },
+    /// A peg-out was asked for and its amount burned.
+    Burned {
+        /// The request.
+        id: Digest,
+        /// Who asked.
+        #[serde(with = "crate::wire::account_hex")]
+        from: AccountId,
+        /// What left the supply.
+        #[serde(with = "bitcoin::amount::serde::as_sat")]
+        amount: Amount,
+    },
+    /// A deposit was claimed.
+    Claimed {
+        /// The coin.
+        outpoint: OutPoint,
+        /// Whom it will be minted to.
+        #[serde(with = "crate::wire::account_hex")]
+        account: AccountId,
+        /// The coin's value.
+        #[serde(with = "bitcoin::amount::serde::as_sat")]
+        amount: Amount,
+    },
+    /// A batch was fixed: members sign it now.
+    BatchFixed {
+        /// The batch.
+        batch: u64,
+        /// Its Bitcoin transaction.
+        txid: Txid,
+    },
+    /// A batch was seen on Bitcoin.
+    BatchSettled {
+        /// The batch.
+        batch: u64,
+        /// Its Bitcoin transaction.
+        txid: Txid,
+        /// The Bitcoin block.
+        block: BlockRef,
+    },
+    /// A batch can never confirm.
+    BatchVoided {
+        /// The batch.
+        batch: u64,
+        /// The input that another transaction spent.
+        outpoint: OutPoint,
+        /// That transaction.
+        txid: Txid,
+    },
+    /// A deposit was minted.
+    Minted {
+        /// The coin.
+        outpoint: OutPoint,
+        /// Whom to.
+        #[serde(with = "crate::wire::account_hex")]
+        account: AccountId,
+        /// What was minted: the coin's value less its share of the batch's fee.
+        #[serde(with = "bitcoin::amount::serde::as_sat")]
+        amount: Amount,
+    },
+    /// A peg-out was paid.
+    Paid {
+        /// The request.
+        id: Digest,
+        /// The output that pays.
+        outpoint: OutPoint,
+        /// What it carries.
+        #[serde(with = "bitcoin::amount::serde::as_sat")]
+        amount: Amount,
+    },
+    /// A claimed deposit was spent by its user before it was swept.
+    Reclaimed {
+        /// The coin.
+        outpoint: OutPoint,
+        /// What spent it.
+        txid: Txid,
+    },
+    /// A claimed deposit came too close to its reclaim height.
+    Lapsed {
+        /// The coin.
+        outpoint: OutPoint,
+    },
+    /// The treasury's coin was spent by a transaction that is no batch.
+    Breached {
+        /// The coin.
+        outpoint: OutPoint,
+        /// What spent it.
+        txid: Txid,
+    },
+}
