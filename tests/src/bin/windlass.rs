@@ -1,0 +1,5 @@
+//! The product's own `main`: see this package's manifest.
+
+fn main() -> std::process::ExitCode {
+    windlass::main()
+}
