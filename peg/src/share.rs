@@ -224,9 +224,7 @@ impl ShareFile {
 }
 
 fn sync_dir(dir: &Path) -> Result<(), ShareFileError> {
-    File::open(dir)
-        .and_then(|d| d.sync_all())
-        .map_err(|source| ShareFileError::Io { path: dir.to_path_buf(), source })
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|source| ShareFileError::Io { path: dir.to_path_buf(), source })
 }
 
 fn write(dir: &Path, path: &Path, share: &KeyShare) -> Result<(), ShareFileError> {
@@ -281,7 +279,6 @@ fn read(path: &Path) -> Result<Option<KeyShare>, ShareFileError> {
     if Some(*key.identifier()) != identifier(body.me) || key.verifying_key() != public.verifying_key() {
         return Err(damaged("the share isn't of the group's key"));
     }
-    let group =
-        GroupKey { public, members: body.members, threshold: body.threshold, transcript: body.transcript };
+    let group = GroupKey { public, members: body.members, threshold: body.threshold, transcript: body.transcript };
     Ok(Some(KeyShare { me: body.me, key, group, nonces: body.nonces.clone() }))
 }

@@ -125,9 +125,7 @@ impl Session {
             }
             // Signatures may differ where the packages don't.
             Some(known) if known.package == package.package => Ok(()),
-            Some(known) => {
-                Err(DkgFailure::Equivocated { member: author, first: known.clone(), second: package })
-            }
+            Some(known) => Err(DkgFailure::Equivocated { member: author, first: known.clone(), second: package }),
         }
     }
 
@@ -152,13 +150,7 @@ impl Session {
     }
 
     /// What another member's accusation means to us.
-    pub(super) fn judge(
-        &self,
-        identity: &impl Identity,
-        by: u16,
-        member: u16,
-        accusation: Accusation,
-    ) -> DkgFailure {
+    pub(super) fn judge(&self, identity: &impl Identity, by: u16, member: u16, accusation: Accusation) -> DkgFailure {
         match accusation {
             Accusation::Word(reason) => DkgFailure::Accused { by, member, reason },
             Accusation::Equivocation(first, second) => {
@@ -234,11 +226,7 @@ impl Session {
         Ok(second)
     }
 
-    fn finish(
-        &mut self,
-        terms: &Terms,
-        second: dkg::round2::SecretPackage,
-    ) -> Result<Box<KeyShare>, DkgFailure> {
+    fn finish(&mut self, terms: &Terms, second: dkg::round2::SecretPackage) -> Result<Box<KeyShare>, DkgFailure> {
         let packages = self.others()?;
         let mut shares = BTreeMap::new();
         for (author, bytes) in &self.shares {

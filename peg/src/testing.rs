@@ -1,0 +1,37 @@
+//! For this crate's tests: a federation made by key generation, in memory.
+
+use crate::share::{GroupKey, KeyShare, identifier};
+use frost_secp256k1_tr::keys::dkg;
+use rand::{SeedableRng as _, rngs::StdRng};
+use std::collections::BTreeMap;
+use windlass_types::Digest;
+
+/// The members' shares, each time the same for the same numbers.
+pub(crate) fn shares(members: u16, threshold: u16) -> Vec<KeyShare> {
+    let mut rng = StdRng::seed_from_u64(u64::from(members) * 1000 + u64::from(threshold));
+    let ids: Vec<_> = (0..members).map(|m| identifier(m).unwrap()).collect();
+    let (mut first, mut packages) = (vec![], BTreeMap::new());
+    for id in &ids {
+        let (secret, package) = dkg::part1(*id, members, threshold, &mut rng).unwrap();
+        first.push(secret);
+        packages.insert(*id, package);
+    }
+    let others =
+        |id| packages.iter().filter(|(k, _)| *k != id).map(|(k, v)| (*k, v.clone())).collect::<BTreeMap<_, _>>();
+    let (mut second, mut sent) = (vec![], BTreeMap::<_, BTreeMap<_, _>>::new());
+    for (id, secret) in ids.iter().zip(first) {
+        let (secret, shares) = dkg::part2(secret, &others(id)).unwrap();
+        second.push(secret);
+        for (to, share) in shares {
+            sent.entry(to).or_default().insert(*id, share);
+        }
+    }
+    let parts = ids.iter().zip(second).zip(0..members);
+    parts
+        .map(|((id, secret), me)| {
+            let (key, public) = dkg::part3(&secret, &others(id), &sent[id]).unwrap();
+            let group = GroupKey { public, members, threshold, transcript: Digest::default() };
+            KeyShare { me, key, group, nonces: vec![] }
+        })
+        .collect()
+}
