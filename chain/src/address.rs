@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn wrong_network_is_named() {
         let said = |text, network| parse_address(text, network).expect_err("wrong").to_string();
-        assert_eq!(said(MAIN, Network::Regtest), format!("{MAIN} is an address of Bitcoin's main network; this is regtest"));
+        assert_eq!(
+            said(MAIN, Network::Regtest),
+            format!("{MAIN} is an address of Bitcoin's main network; this is regtest")
+        );
         assert!(said(TEST, Network::Regtest).contains("a test network"));
         assert!(said(REG, Network::Bitcoin).contains("is an address of regtest"));
         assert!(said("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", Network::Regtest).contains("main network"));

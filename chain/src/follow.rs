@@ -1,7 +1,8 @@
 //! Blocks in order, with `apply` and `undo`.
 
-use crate::{Bitcoind, RpcError};
+use crate::{Bitcoind, HeaderInfo, RpcError};
 use bitcoin::Block;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use windlass_types::BlockRef;
@@ -40,6 +41,10 @@ pub enum FollowError {
     UnknownBlock(BlockRef),
 }
 
+/// How many blocks a follower remembers, for a bitcoind that has forgotten them. A `kill -9` loses
+/// what Core has not flushed; deeper than this nothing here is undone anyway.
+pub(crate) const HISTORY_BLOCKS: usize = 144;
+
 /// Walks the best chain of a bitcoind from a block that the caller has applied.
 ///
 /// The caller persists its position together with what it derived from the block, and starts from
@@ -47,18 +52,31 @@ pub enum FollowError {
 #[derive(Debug)]
 pub struct Follower {
     bitcoind: Bitcoind,
-    at: BlockRef,
+    /// Never empty; the last one is where we stand.
+    history: VecDeque<BlockRef>,
 }
 
 impl Follower {
     /// Starts behind the block `from`, which counts as applied.
-    pub const fn new(bitcoind: Bitcoind, from: BlockRef) -> Self {
-        Self { bitcoind, at: from }
+    pub fn new(bitcoind: Bitcoind, from: BlockRef) -> Self {
+        Self { bitcoind, history: VecDeque::from([from]) }
+    }
+
+    /// Starts behind the last of the blocks `history` (each the parent of the next), or `None` if
+    /// there is none.
+    pub fn resume(bitcoind: Bitcoind, history: impl IntoIterator<Item = BlockRef>) -> Option<Self> {
+        let history: VecDeque<BlockRef> = history.into_iter().collect();
+        (!history.is_empty()).then_some(Self { bitcoind, history })
     }
 
     /// The block that was applied last.
-    pub const fn at(&self) -> BlockRef {
-        self.at
+    pub fn at(&self) -> BlockRef {
+        self.history.back().copied().expect("a follower always stands on a block")
+    }
+
+    /// The last blocks, each the parent of the next: what [`Self::resume`] takes.
+    pub fn history(&self) -> impl Iterator<Item = BlockRef> + '_ {
+        self.history.iter().copied()
     }
 
     /// The next step, or `None` at the tip. The position moves only with the event that it returns.
@@ -67,26 +85,52 @@ impl Follower {
     /// See [`FollowError`]; after an unreachable bitcoind just call again.
     pub async fn poll(&mut self) -> Result<Option<Event>, FollowError> {
         loop {
-            let Some(info) = self.bitcoind.header(self.at.hash()).await? else {
-                return Err(FollowError::UnknownBlock(self.at));
-            };
-            if info.confirmations.is_none() {
-                // The genesis block is in every chain, so there is one before.
-                let parent_height = self.at.height.previous().ok_or(FollowError::UnknownBlock(self.at))?;
-                let parent = BlockRef::new(parent_height, info.header.prev_blockhash);
-                let at = std::mem::replace(&mut self.at, parent);
-                return Ok(Some(Event::Disconnect { at, parent }));
+            let at = self.at();
+            let info = self.bitcoind.header(at.hash()).await?;
+            if info.is_none() && !self.shares_a_block().await? {
+                return Err(FollowError::UnknownBlock(at));
             }
-            let (Some(next), Some(height)) = (info.next, self.at.height.next()) else { return Ok(None) };
+            let Some(info) = info.filter(|info| info.confirmations.is_some()) else {
+                return self.step_back(at, info).map(Some);
+            };
+            let (Some(next), Some(height)) = (info.next, at.height.next()) else { return Ok(None) };
             let Some(block) = self.bitcoind.block(next).await? else {
-                return Err(RpcError::Malformed { method: "getblock".into(), reason: format!("no block {next}") }.into());
+                return Err(
+                    RpcError::Malformed { method: "getblock".into(), reason: format!("no block {next}") }.into()
+                );
             };
             // A reorganisation between the two calls would show here, or at the next call.
-            if block.header.prev_blockhash == self.at.hash() && block.block_hash() == next {
-                self.at = BlockRef::new(height, next);
-                return Ok(Some(Event::Connect { block: Arc::new(block), at: self.at }));
+            if block.header.prev_blockhash == at.hash() && block.block_hash() == next {
+                let at = BlockRef::new(height, next);
+                self.history.push_back(at);
+                while self.history.len() > HISTORY_BLOCKS {
+                    self.history.pop_front();
+                }
+                return Ok(Some(Event::Connect { block: Arc::new(block), at }));
             }
         }
+    }
+
+    /// True if the bitcoind knows any of the blocks that we remember. One that knows none is another
+    /// chain or reads its blocks anew, and nothing is undone for that.
+    async fn shares_a_block(&self) -> Result<bool, RpcError> {
+        for at in self.history.iter().rev() {
+            if self.bitcoind.header(at.hash()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn step_back(&mut self, at: BlockRef, info: Option<HeaderInfo>) -> Result<Event, FollowError> {
+        let known = self.history.len().checked_sub(2).map(|index| self.history[index]);
+        let told = || Some(BlockRef::new(at.height.previous()?, info?.header.prev_blockhash));
+        let parent = known.or_else(told).ok_or(FollowError::UnknownBlock(at))?;
+        self.history.pop_back();
+        if self.history.is_empty() {
+            self.history.push_back(parent);
+        }
+        Ok(Event::Disconnect { at, parent })
     }
 
     /// The next step; waits for it, also while the bitcoind is down.
@@ -101,7 +145,7 @@ impl Follower {
                 Ok(None) => was_unreachable = false,
                 Err(FollowError::Rpc(error)) if error.is_unreachable() => {
                     if !std::mem::replace(&mut was_unreachable, true) {
-                        tracing::warn!(%error, at = %self.at, "waiting for bitcoind");
+                        tracing::warn!(%error, at = %self.at(), "waiting for bitcoind");
                     }
                 }
                 Err(error) => return Err(error),

@@ -8,7 +8,8 @@ use bitcoin::{Block, MerkleBlock, Txid};
 pub fn merkle_proof(block: &Block, txid: Txid) -> Option<Vec<u8>> {
     let txids: Vec<Txid> = block.txdata.iter().map(bitcoin::Transaction::compute_txid).collect();
     txids.contains(&txid).then(|| {
-        let proof = MerkleBlock::from_header_txids_with_predicate(&block.header, &txids, |candidate| *candidate == txid);
+        let proof =
+            MerkleBlock::from_header_txids_with_predicate(&block.header, &txids, |candidate| *candidate == txid);
         serialize(&proof)
     })
 }

@@ -21,7 +21,18 @@ impl Miner {
     /// # Errors
     /// See [`RpcError`].
     pub async fn mine(&self, count: u32, to: &Address) -> Result<Vec<BlockHash>, RpcError> {
-        self.bitcoind.call("generatetoaddress", vec![json!(count), json!(to.to_string())]).await
+        let hashes = self.bitcoind.call("generatetoaddress", vec![json!(count), json!(to.to_string())]).await?;
+        self.flush().await?;
+        Ok(hashes)
+    }
+
+    /// Makes bitcoind write its blocks' index and its coins, as a side effect of counting them.
+    /// It does so rarely of its own, and after a `kill -9` blocks that no peer has are gone for ever.
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn flush(&self) -> Result<(), RpcError> {
+        self.bitcoind.call::<Value>("gettxoutsetinfo", vec![json!("none")]).await.map(drop)
     }
 
     /// Mines one block that holds nothing but its reward, which goes to `to`.
@@ -35,6 +46,7 @@ impl Miner {
         }
         let nothing: [String; 0] = [];
         let answer: Answer = self.bitcoind.call("generateblock", vec![json!(to.to_string()), json!(nothing)]).await?;
+        self.flush().await?;
         Ok(answer.hash)
     }
 

@@ -103,7 +103,8 @@ impl Wallet {
             let need = if let Quantity::Exact(amount) = quantity { amount } else { least };
             return Err(BuildError::InsufficientFunds { have, need, waiting });
         }
-        let unspendable: Vec<OutPoint> = coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
+        let unspendable: Vec<OutPoint> =
+            coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
         let psbt = {
             let mut inner = self.lock();
             let mut builder = inner.bdk.build_tx();

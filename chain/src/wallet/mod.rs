@@ -151,6 +151,20 @@ impl Wallet {
         BlockRef::new(BtcHeight::new(tip.height()), tip.hash())
     }
 
+    /// The last blocks that were applied, each the parent of the next, at most `limit`.
+    fn history(&self, limit: usize) -> Vec<BlockRef> {
+        let mut blocks: Vec<BlockRef> = Vec::new();
+        for point in self.lock().bdk.checkpoints().take(limit) {
+            let at = BlockRef::new(BtcHeight::new(point.height()), point.hash());
+            if blocks.last().is_some_and(|child| child.height.previous() != Some(at.height)) {
+                break;
+            }
+            blocks.push(at);
+        }
+        blocks.reverse();
+        blocks
+    }
+
     /// An address that was never given out before.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Feeds the wallet with what its bitcoind sees.
 
 use super::{Wallet, WalletError};
+use crate::follow::HISTORY_BLOCKS;
 use crate::{Bitcoind, BroadcastError, Event, FollowError, Follower, RpcError};
 use bitcoin::Txid;
 use std::collections::BTreeSet;
@@ -41,7 +42,8 @@ pub struct WalletSync {
 impl WalletSync {
     /// Goes on where the wallet stands.
     pub fn new(wallet: Arc<Wallet>, bitcoind: Bitcoind) -> Self {
-        let follower = Follower::new(bitcoind.clone(), wallet.tip());
+        let follower = Follower::resume(bitcoind.clone(), wallet.history(HISTORY_BLOCKS))
+            .unwrap_or_else(|| Follower::new(bitcoind.clone(), wallet.tip()));
         Self { wallet, bitcoind, follower, seen: BTreeSet::new(), sequence: None }
     }
 

@@ -105,7 +105,8 @@ impl Wallet {
             let change = coin.keychain == KeychainKind::Internal;
             let held = inner.held.contains(&coin.outpoint);
             let age = confirmed.map(|at| tip.saturating_sub(at.height.get()).saturating_add(1));
-            let mature = if coinbase { age.is_some_and(|age| age >= COINBASE_MATURITY) } else { age.is_some() || change };
+            let mature =
+                if coinbase { age.is_some_and(|age| age >= COINBASE_MATURITY) } else { age.is_some() || change };
             WalletUtxo {
                 outpoint: coin.outpoint,
                 output: coin.txout,
