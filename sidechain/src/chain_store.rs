@@ -1,0 +1,227 @@
+//! The finalised chain on disk: state, blocks, certificates and where each transaction is. One
+//! durable commit for all that becomes final together.
+
+use crate::tree::Tip;
+use std::sync::{Arc, PoisonError, RwLock};
+use windlass_ledger::{Applied, Block, DecodeError, Genesis, Header, StateError, StateRead, genesis_state, query};
+use windlass_store::{Snapshot, Store, StoreError, Writes};
+use windlass_types::{ChainId, Digest, SideHeight};
+
+const STATE: &str = "state";
+const BLOCKS: &str = "blocks";
+const CERTIFICATES: &str = "certificates";
+const RECEIPTS: &str = "receipts";
+const TRANSACTIONS: &str = "transactions";
+const META: &str = "meta";
+const CHAIN: &[u8] = b"chain";
+
+/// Why the finalised chain can't be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainStoreError {
+    /// The file failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state in it can't be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The file holds another chain.
+    #[error("this store holds the chain {found}, not {expected}")]
+    OtherChain {
+        /// The chain asked for.
+        expected: ChainId,
+        /// The chain in the file, in hex.
+        found: String,
+    },
+    /// An entry that was written here doesn't decode.
+    #[error("{what} of height {height} is damaged: {reason}")]
+    Damaged {
+        /// Which entry.
+        what: &'static str,
+        /// Its height.
+        height: SideHeight,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// A block that doesn't follow the tip.
+    #[error("block {found} does not follow the tip {tip}")]
+    Gap {
+        /// The tip's height.
+        tip: SideHeight,
+        /// The block's height.
+        found: SideHeight,
+    },
+}
+
+/// A final block with its proof and what it did.
+#[derive(Clone)]
+pub struct Finalised {
+    /// The block.
+    pub block: Arc<Block>,
+    /// Its certificate, as [`verify_block`](crate::verify_block) reads it.
+    pub certificate: Vec<u8>,
+    /// What it did.
+    pub applied: Arc<Applied>,
+}
+
+/// Where a transaction became final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// The block.
+    pub height: SideHeight,
+    /// Its place among the block's transactions.
+    pub index: u32,
+}
+
+/// The finalised chain in one [`Store`]; see the module's head.
+pub struct ChainStore {
+    store: Arc<Store>,
+    genesis: Arc<Genesis>,
+    tip: RwLock<Tip>,
+}
+
+struct View(Snapshot);
+
+fn state_error(error: StoreError) -> StateError {
+    StateError::Read(error.to_string())
+}
+
+impl StateRead for View {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.0.get(key).map_err(state_error)
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
+        self.0.scan(prefix).map_err(state_error)
+    }
+}
+
+fn key(height: SideHeight) -> [u8; 8] {
+    height.get().to_be_bytes()
+}
+
+impl ChainStore {
+    /// Opens the chain of `genesis` in `store`; writes its first state if the store is empty.
+    ///
+    /// # Errors
+    /// The store holds another chain, or fails.
+    pub fn open(store: Arc<Store>, genesis: Arc<Genesis>) -> Result<Arc<Self>, ChainStoreError> {
+        let chain = genesis.chain_id();
+        match store.get(META, CHAIN)? {
+            None => {
+                let (changes, _) = genesis_state(&genesis);
+                let mut writes = Writes::new().put(META, CHAIN, chain.0.as_bytes());
+                put_changes(&mut writes, &changes);
+                store.commit(writes)?;
+            }
+            Some(found) if found == chain.0.as_bytes() => {}
+            Some(found) => return Err(ChainStoreError::OtherChain { expected: chain, found: hex::encode(found) }),
+        }
+        let tip = read_tip(&store)?;
+        Ok(Arc::new(Self { store, genesis, tip: RwLock::new(tip) }))
+    }
+
+    /// Whether `store` has begun a chain.
+    pub(crate) fn has_begun(store: &Store) -> Result<bool, StoreError> {
+        Ok(store.get(META, CHAIN)?.is_some())
+    }
+
+    /// The chain's genesis.
+    pub fn genesis(&self) -> &Arc<Genesis> {
+        &self.genesis
+    }
+
+    pub(crate) fn tip_view(&self) -> Tip {
+        self.tip.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The header of the newest final block.
+    pub fn tip(&self) -> Header {
+        self.tip_view().header
+    }
+
+    /// The state after the newest final block. It doesn't move: ask again for a newer one.
+    pub fn view(&self) -> Arc<dyn StateRead> {
+        self.tip_view().view
+    }
+
+    /// The block at `height` and its certificate; `None` above the tip and for the genesis.
+    ///
+    /// # Errors
+    /// The store fails or an entry is damaged.
+    pub fn block(&self, height: SideHeight) -> Result<Option<(Block, Vec<u8>)>, ChainStoreError> {
+        let Some(bytes) = self.store.get(BLOCKS, &key(height))? else { return Ok(None) };
+        let damaged = |what, reason| ChainStoreError::Damaged { what, height, reason };
+        let block = Block::decode(&bytes).map_err(|error: DecodeError| damaged("the block", error.to_string()))?;
+        let certificate = self.store.get(CERTIFICATES, &key(height))?;
+        let certificate = certificate.ok_or_else(|| damaged("the certificate", "it is missing".into()))?;
+        Ok(Some((block, certificate)))
+    }
+
+    /// What the block at `height` did, as the ledger's receipts in JSON (a list).
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn receipts(&self, height: SideHeight) -> Result<Option<String>, ChainStoreError> {
+        let bytes = self.store.get(RECEIPTS, &key(height))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Where transaction `id` became final.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn location(&self, id: &Digest) -> Result<Option<Location>, ChainStoreError> {
+        let Some(bytes) = self.store.get(TRANSACTIONS, id.as_bytes())? else { return Ok(None) };
+        let Some((height, index)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
+        let Ok(index) = <[u8; 4]>::try_from(index) else { return Ok(None) };
+        let height = SideHeight::new(u64::from_be_bytes(*height));
+        Ok(Some(Location { height, index: u32::from_be_bytes(index) }))
+    }
+
+    /// Writes `blocks`, which follow the tip, in one durable commit. Blocks for an fsync.
+    ///
+    /// # Errors
+    /// The blocks don't follow the tip, or the store fails; then nothing was written.
+    pub fn commit(&self, blocks: &[Finalised]) -> Result<(), ChainStoreError> {
+        let mut at = self.tip_view();
+        let mut writes = Writes::new();
+        for entry in blocks {
+            let header = &entry.block.header;
+            if Some(header.height) != at.header.height.next() || header.parent != at.digest {
+                return Err(ChainStoreError::Gap { tip: at.header.height, found: header.height });
+            }
+            put_changes(&mut writes, &entry.applied.changes);
+            writes.add_put(BLOCKS, &key(header.height), &entry.block.encode());
+            writes.add_put(CERTIFICATES, &key(header.height), &entry.certificate);
+            if !entry.applied.receipts.is_empty() {
+                let receipts = serde_json::to_vec(&entry.applied.receipts).unwrap_or_default();
+                writes.add_put(RECEIPTS, &key(header.height), &receipts);
+            }
+            for (index, transaction) in (0u32..).zip(&entry.block.transactions) {
+                let mut place = key(header.height).to_vec();
+                place.extend_from_slice(&index.to_be_bytes());
+                writes.add_put(TRANSACTIONS, transaction.id().as_bytes(), &place);
+            }
+            at = Tip::new(header.clone(), at.view);
+        }
+        self.store.commit(writes)?;
+        let tip = read_tip(&self.store)?;
+        *self.tip.write().unwrap_or_else(PoisonError::into_inner) = tip;
+        Ok(())
+    }
+}
+
+fn put_changes(writes: &mut Writes, changes: &windlass_ledger::ChangeSet) {
+    for (key, value) in changes.iter() {
+        match value {
+            Some(value) => writes.add_put(STATE, key, value),
+            None => writes.add_delete(STATE, key),
+        }
+    }
+}
+
+fn read_tip(store: &Store) -> Result<Tip, ChainStoreError> {
+    let view: Arc<dyn StateRead> = Arc::new(View(store.snapshot(STATE)?));
+    let header = query::tip(&*view)?;
+    Ok(Tip::new(header, view))
+}

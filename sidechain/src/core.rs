@@ -1,0 +1,181 @@
+//! What the parts of a running member share, and the steps that they have in common. No engine.
+
+use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
+use crate::config::{MAX_BODY_BYTES, MAX_TRANSACTION_BYTES, Timing};
+use crate::mempool::{Mempool, PoolError};
+use crate::ports::{BitcoinPort, FinalizedPort};
+use crate::tree::{Branch, Tree};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, warn};
+use windlass_ledger::{Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, Transaction, TxError};
+use windlass_types::{BtcHeight, Digest, SideHeight};
+
+/// Why a transaction was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The bytes are no transaction.
+    #[error("not a transaction: {0}")]
+    Malformed(#[from] DecodeError),
+    /// Too long.
+    #[error("the transaction has {bytes} bytes; members take at most {MAX_TRANSACTION_BYTES}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It is final already.
+    #[error("the transaction is final already, in block {0}")]
+    Final(SideHeight),
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] TxError),
+    /// The pool refuses it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The member's store failed.
+    #[error(transparent)]
+    Store(#[from] ChainStoreError),
+}
+
+/// See the module's head.
+pub(crate) struct Core {
+    pub genesis: Arc<Genesis>,
+    pub chain: Arc<ChainStore>,
+    pub tree: Tree,
+    pub pool: Mempool,
+    pub bitcoin: Arc<dyn BitcoinPort>,
+    pub finalized: Arc<dyn FinalizedPort>,
+    pub timing: Timing,
+    /// The newest final height.
+    pub height: watch::Sender<SideHeight>,
+    /// The newest height that any member is known to have made final.
+    pub network_height: watch::Sender<SideHeight>,
+    /// The highest anchor that this member's bitcoind could back.
+    pub anchor: watch::Sender<BtcHeight>,
+    /// Transactions to be told to the other members.
+    pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
+    pub trouble: Mutex<Option<String>>,
+}
+
+impl Core {
+    /// Notes why this member can't go on, for those who ask.
+    pub fn note_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Takes bytes from outside.
+    pub fn submit_bytes(&self, bytes: &[u8], own: bool) -> Result<Digest, SubmitError> {
+        if bytes.len() > MAX_TRANSACTION_BYTES {
+            return Err(SubmitError::TooLong { bytes: bytes.len() });
+        }
+        self.submit(Transaction::decode(bytes)?, own)
+    }
+
+    /// Takes a transaction: checks it against the finalised state and the pool, and tells the
+    /// other members if it is this member's own.
+    pub fn submit(&self, transaction: Transaction, own: bool) -> Result<Digest, SubmitError> {
+        let bytes = transaction.encode().len();
+        if bytes > MAX_TRANSACTION_BYTES {
+            return Err(SubmitError::TooLong { bytes });
+        }
+        let id = transaction.id();
+        if !self.pool.contains(&id) {
+            self.admit(&id, &transaction)?;
+        }
+        let shared = own.then(|| Arc::new(transaction.clone()));
+        if self.pool.insert(id, transaction, bytes, own)?
+            && let Some(transaction) = shared
+        {
+            // Fails only while the member stops.
+            let _ = self.outbox.send(transaction);
+        }
+        Ok(id)
+    }
+
+    fn admit(&self, id: &Digest, transaction: &Transaction) -> Result<(), SubmitError> {
+        let view = self.chain.view();
+        match windlass_ledger::check(&self.genesis, &*view, transaction) {
+            Ok(()) => Ok(()),
+            // The account's earlier transactions wait here too.
+            Err(TxError::NonceAhead { expected, found })
+                if transaction.from().is_some_and(|from| {
+                    let run = self.pool.run_length(&from, expected);
+                    expected.checked_add(run).is_some_and(|next| next >= found)
+                }) =>
+            {
+                Ok(transaction.verify_signature()?)
+            }
+            Err(error) => Err(match self.chain.location(id)? {
+                Some(place) => SubmitError::Final(place.height),
+                None => error.into(),
+            }),
+        }
+    }
+
+    /// Makes a block on `parent` and keeps what it does.
+    pub fn build(&self, parent: &Branch, inputs: BitcoinInputs) -> Result<Arc<Block>, ApplyError> {
+        let count = usize::try_from(self.genesis.params.max_block_txs).unwrap_or(usize::MAX);
+        let chosen = self.pool.select(count, MAX_BODY_BYTES, |id| parent.includes(id));
+        let transactions: Vec<Transaction> = chosen.iter().map(|waiting| (*waiting.transaction).clone()).collect();
+        let make = |inputs: BitcoinInputs| {
+            windlass_ledger::build(&self.genesis, &*parent.view, &parent.header, inputs, transactions.clone())
+        };
+        let (block, applied, left_out) = match make(inputs.clone()) {
+            Err(error) if !inputs.is_empty() => {
+                warn!(%error, "the Bitcoin inputs of this member don't fit: proposing without them");
+                make(BitcoinInputs::default())?
+            }
+            other => other?,
+        };
+        for (id, error) in &left_out {
+            debug!(%id, %error, "left out of a block");
+            self.pool.refused(id, error);
+        }
+        let block = Arc::new(block);
+        self.tree.insert(block.clone(), Arc::new(applied));
+        Ok(block)
+    }
+
+    /// Executes `block` on `parent` and keeps what it does.
+    pub fn execute(&self, parent: &Branch, block: &Arc<Block>) -> Result<Arc<Applied>, BlockError> {
+        let applied = windlass_ledger::apply(&self.genesis, &*parent.view, &parent.header, block)?;
+        let applied = Arc::new(applied);
+        self.tree.insert(block.clone(), applied.clone());
+        Ok(applied)
+    }
+
+    /// Whether the chain after block `digest` has something to say at once: a transaction that it
+    /// would take, or a newer anchor.
+    pub fn has_news(&self, digest: &Digest) -> bool {
+        let Some(branch) = self.tree.branch(digest) else { return false };
+        while let Some(waiting) = self.pool.first_awake(|id| branch.includes(id)) {
+            match windlass_ledger::check(&self.genesis, &*branch.view, &waiting.transaction) {
+                Ok(()) => return true,
+                Err(TxError::State(error)) => {
+                    warn!(%error, "can't read the state");
+                    return false;
+                }
+                Err(error) => self.pool.refused(&waiting.id, &error),
+            }
+        }
+        false
+    }
+
+    /// Makes `blocks`, which follow the tip, final and durable. Blocks for an fsync.
+    pub fn commit(&self, blocks: &[Finalised]) -> Result<(), ChainStoreError> {
+        self.chain.commit(blocks)?;
+        let tip = self.chain.tip_view();
+        let height = tip.header.height;
+        self.tree.advance(tip);
+        for entry in blocks {
+            self.pool.finalised(&entry.block);
+        }
+        self.network_height.send_if_modified(|known| {
+            let newer = *known < height;
+            *known = height.max(*known);
+            newer
+        });
+        self.height.send_replace(height);
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! Final blocks, in order, from the engine into the durable state.
+//!
+//! The engine delivers each final block at least once and waits for an acknowledgement. Here a
+//! block is executed (or was, when it was voted for), shown to the [`FinalizedPort`], written with
+//! its state and certificate in one durable commit, and only then acknowledged. While the member
+//! catches up, the blocks that wait share a commit.
+//!
+//! [`FinalizedPort`]: crate::FinalizedPort
+
+use crate::chain_store::Finalised;
+use crate::core::Core;
+use crate::engine::block::{Sealed, ours};
+use crate::light::Certificate;
+use commonware_actor::Feedback;
+use commonware_codec::Encode as _;
+use commonware_consensus::marshal::core::Mailbox;
+use commonware_consensus::marshal::standard::Standard;
+use commonware_consensus::marshal::{Identifier, Update};
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::types::Height;
+use commonware_consensus::{Heightable as _, Reporter};
+use commonware_cryptography::{Digested, Digestible as _};
+use commonware_runtime::{Clock, Spawner};
+use commonware_utils::Acknowledgement as _;
+use commonware_utils::acknowledgement::Exact;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tracing::{error, info};
+use windlass_ledger::{Applied, Block};
+use windlass_types::SideHeight;
+
+/// Most blocks in one durable commit, and in flight between the engine and this task.
+pub(crate) const MAX_COMMIT: usize = 32;
+/// Pause before something that failed is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+type Marshal = Mailbox<Scheme, Standard<Sealed>>;
+type Delivered = (Digested<Sealed>, Exact);
+
+/// The engine's end: takes the updates.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    blocks: mpsc::UnboundedSender<Delivered>,
+    core: Arc<Core>,
+}
+
+impl Delivery {
+    pub fn new(core: Arc<Core>) -> (Self, mpsc::UnboundedReceiver<Delivered>) {
+        let (blocks, receiver) = mpsc::unbounded_channel();
+        (Self { blocks, core }, receiver)
+    }
+}
+
+impl Reporter for Delivery {
+    type Activity = Update<Sealed>;
+
+    fn report(&mut self, update: Self::Activity) -> Feedback {
+        match update {
+            Update::Tip(_, height, _) => {
+                let height = SideHeight::new(height.get());
+                self.core.network_height.send_if_modified(|known| {
+                    let newer = *known < height;
+                    *known = height.max(*known);
+                    newer
+                });
+                Feedback::Ok
+            }
+            // The engine has at most `MAX_COMMIT` in flight, so the queue is bounded.
+            Update::Block(block, acknowledgement) => match self.blocks.send((block, acknowledgement)) {
+                Ok(()) => Feedback::Ok,
+                Err(_) => Feedback::Closed,
+            },
+        }
+    }
+}
+
+struct Task<E> {
+    context: E,
+    core: Arc<Core>,
+    marshal: Marshal,
+}
+
+/// Starts the task that makes blocks final.
+pub(crate) fn start<E: Spawner + Clock>(
+    context: E,
+    core: Arc<Core>,
+    marshal: Marshal,
+    delivered: mpsc::UnboundedReceiver<Delivered>,
+) {
+    // A thread of its own: it waits for the disk.
+    context.dedicated().spawn(move |context| Task { context, core, marshal }.run(delivered));
+}
+
+impl<E: Clock> Task<E> {
+    async fn run(self, mut delivered: mpsc::UnboundedReceiver<Delivered>) {
+        while let Some(first) = delivered.recv().await {
+            let mut batch = vec![first];
+            while batch.len() < MAX_COMMIT
+                && let Ok(next) = delivered.try_recv()
+            {
+                batch.push(next);
+            }
+            self.make_final(batch).await;
+        }
+    }
+
+    async fn make_final(&self, batch: Vec<Delivered>) {
+        let (blocks, acknowledgements): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut entries: Vec<Finalised> = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            let tip = self.core.tree.tip().header.height;
+            if block.inner().block().header.height <= tip {
+                continue;
+            }
+            // Only if this member's state is older than what the engine remembers to have delivered.
+            for missing in self.missing(&entries, block).await {
+                entries.push(self.finish(&missing).await);
+            }
+            entries.push(self.finish(block).await);
+        }
+        if !entries.is_empty() {
+            self.commit(&entries).await;
+        }
+        for acknowledgement in acknowledgements {
+            acknowledgement.acknowledge();
+        }
+    }
+
+    async fn missing(&self, entries: &[Finalised], block: &Digested<Sealed>) -> Vec<Digested<Sealed>> {
+        let newest = entries.last().map_or(self.core.tree.tip().header.height, |e| e.block.header.height);
+        let mut missing = Vec::new();
+        for height in newest.get() + 1..block.height().get() {
+            missing.push(self.block_at(height).await);
+        }
+        missing
+    }
+
+    async fn block_at(&self, height: u64) -> Digested<Sealed> {
+        loop {
+            if let Some(block) = self.marshal.get_block(Identifier::Height(Height::new(height))).await {
+                return block;
+            }
+            error!(height, "the engine has no block that it called final; waiting for it");
+            self.context.sleep(RETRY).await;
+        }
+    }
+
+    /// Executes a final block, finds its certificate and tells the port.
+    async fn finish(&self, block: &Digested<Sealed>) -> Finalised {
+        let digest = ours(block.digest());
+        let applied = self.applied(block.inner().block()).await;
+        let certificate = self.certificate(block).await.encode();
+        if let Some(branch) = self.core.tree.branch(&digest) {
+            let block = block.inner().block().clone();
+            self.core.finalized.finalized(block, applied.clone(), branch.view).await;
+        }
+        Finalised { block: block.inner().block().clone(), certificate, applied }
+    }
+
+    async fn applied(&self, block: &Arc<Block>) -> Arc<Applied> {
+        if let Some(node) = self.core.tree.node(&block.header.digest()) {
+            return node.applied;
+        }
+        loop {
+            let failure = match self.core.tree.branch(&block.header.parent) {
+                None => "its parent's state is not here".to_owned(),
+                Some(parent) => match self.core.execute(&parent, block) {
+                    Ok(applied) => return applied,
+                    Err(error) => error.to_string(),
+                },
+            };
+            // A quorum made final what this member's rules refuse, or its state is damaged: going
+            // on would be a fork. Stop here, say so, and leave the rest of the member running.
+            error!(height = %block.header.height, %failure, "a final block can't be executed: this member stands still");
+            self.core.note_trouble(Some(format!("block {} is final but can't be executed: {failure}", block.header.height)));
+            self.context.sleep(Duration::from_secs(5)).await;
+        }
+    }
+
+    /// The votes for `block`, or for the nearest descendant that has some.
+    async fn certificate(&self, block: &Digested<Sealed>) -> Certificate {
+        let mut descendants = Vec::new();
+        let mut height = block.height().get();
+        loop {
+            if let Some(votes) = self.marshal.get_finalization(Height::new(height)).await {
+                return Certificate { descendants, votes: votes.encode().to_vec() };
+            }
+            height += 1;
+            descendants.push(self.block_at(height).await.inner().block().header);
+        }
+    }
+
+    async fn commit(&self, entries: &[Finalised]) {
+        let mut failed = false;
+        while let Err(error) = self.core.commit(entries) {
+            error!(%error, "can't write final blocks; trying again");
+            self.core.note_trouble(Some(error.to_string()));
+            failed = true;
+            self.context.sleep(RETRY).await;
+        }
+        if failed {
+            info!("final blocks can be written again");
+            self.core.note_trouble(None);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The only part that touches the agreement engine (commonware): its API changes monthly, so all
+//! that knows it is in this folder. Its wire and disk formats are stable.
+//!
+//! ```text
+//!  Handle -> Mempool --gossip (6)--> members            Links (5)
+//!               |
+//!  App (propose, check) <- marshal::standard::Inline <- Paced <- simplex::Engine
+//!               |                 |                       votes 0, certificates 1, resolver 2
+//!  ChainStore <- Delivery <- marshal::core::Actor        block broadcast 3, backfill 4
+//! ```
+
+mod application;
+pub(crate) mod block;
+pub(crate) mod committee;
+mod delivery;
+mod gossip;
+pub(crate) mod lines;
+mod pace;
+
+use crate::config::Timing;
+use crate::core::Core;
+use application::App;
+use block::Sealed;
+use commonware_broadcast::buffered;
+use commonware_consensus::marshal::core::Actor;
+use commonware_consensus::marshal::resolver::p2p as backfill;
+use commonware_consensus::marshal::standard::{Inline, Standard};
+use commonware_consensus::marshal::{self, Start};
+use commonware_consensus::simplex::elector::RoundRobin;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::{self, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
+use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
+use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_cryptography::{Digestible as _, Sha256};
+use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_runtime::buffer::paged::{CacheRef, page_size};
+use commonware_runtime::{Clock, Metrics, Spawner, Storage};
+use commonware_storage::archive::immutable;
+use commonware_utils::{NZU64, NZUsize, NonZeroDuration};
+use delivery::{Delivery, MAX_COMMIT};
+use lines::Lines;
+use pace::Paced;
+use rand_core_10::CryptoRng;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use windlass_ledger::{Block, Header, Transaction};
+
+/// What the engine needs of a runtime.
+pub(crate) trait Runtime: Spawner + Clock + CryptoRng + Storage + Metrics {}
+impl<T: Spawner + Clock + CryptoRng + Storage + Metrics> Runtime for T {}
+
+const MAILBOX: NonZeroUsize = NZUsize!(1024);
+const PAGE: u32 = 4096;
+const PAGES: NonZeroUsize = NZUsize!(512);
+const REPLAY_BUFFER: NonZeroUsize = NZUsize!(256 * 1024);
+const WRITE_BUFFER: NonZeroUsize = NZUsize!(64 * 1024);
+const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(65_536);
+const CACHED_ITEMS_PER_SECTION: NonZeroU64 = NZU64!(512);
+const TABLE_SIZE: u32 = 1 << 14;
+const VALUE_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// Blocks of one member that are kept until they are wanted.
+const RECENT_BLOCKS: usize = 16;
+/// Finalised heights that are fetched at once while catching up.
+const MAX_REPAIR: NonZeroUsize = NZUsize!(64);
+/// Views behind the finalised one that are remembered.
+const RETENTION: u64 = 64;
+/// The journal of this member's own votes: losing it while keeping the key means to risk voting
+/// twice.
+pub(crate) const JOURNAL: &str = "votes";
+const PREFIX: &str = "chain";
+
+/// Who this member is to the engine.
+pub(crate) struct Seat {
+    pub scheme: Scheme,
+    pub me: PublicKey,
+    pub genesis: Header,
+}
+
+/// Whether the journal of votes is there.
+pub(crate) async fn has_journal(context: &impl Storage) -> bool {
+    context.scan(JOURNAL).await.is_ok_and(|blobs| !blobs.is_empty())
+}
+
+/// Starts agreement. Everything runs as children of `context` until that ends.
+pub(crate) async fn start<E, S, R, B, P>(
+    context: &E,
+    core: Arc<Core>,
+    outbox: mpsc::UnboundedReceiver<Arc<Transaction>>,
+    seat: Seat,
+    lines: Lines<S, R>,
+    blocker: B,
+    provider: P,
+) where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey> + Sync,
+    P: Provider<PublicKey = PublicKey> + Sync,
+{
+    let cache = CacheRef::new(page_size(PAGE), PAGES);
+    let genesis = Block { header: seat.genesis, inputs: Default::default(), transactions: Vec::new() };
+    let genesis = Sealed::digested(Arc::new(genesis));
+    let genesis_digest = genesis.digest();
+
+    let (buffer, buffer_mailbox) = buffered::Engine::new(
+        context.child("buffer"),
+        buffered::Config {
+            public_key: seat.me.clone(),
+            mailbox_size: MAILBOX,
+            deque_size: RECENT_BLOCKS,
+            priority: true,
+            codec_config: (),
+            peer_provider: provider.clone(),
+            strategy: Sequential,
+        },
+    );
+    let certificates = immutable::Archive::init(
+        context.child("certificates"),
+        archive("certificates", &cache, Scheme::certificate_codec_config_unbounded()),
+    )
+    .await
+    .expect("the disk keeps what was written to it");
+    let blocks = immutable::Archive::init(context.child("blocks"), archive("blocks", &cache, ()))
+        .await
+        .expect("the disk keeps what was written to it");
+    // One epoch: the genesis fixes the list of members for good.
+    let epocher = FixedEpocher::new(NonZeroU64::MAX);
+    let (marshal, mailbox, _) = Actor::<_, Standard<Sealed>, _, _, _, _, _>::init(
+        context.child("marshal"),
+        certificates,
+        blocks,
+        marshal::Config {
+            provider: ConstantProvider::<Scheme, Epoch>::new(seat.scheme.clone()),
+            epocher: epocher.clone(),
+            start: Start::Genesis(genesis),
+            partition_prefix: PREFIX.into(),
+            mailbox_size: MAILBOX,
+            view_retention: ViewDelta::new(RETENTION * 8),
+            prunable_items_per_section: CACHED_ITEMS_PER_SECTION,
+            page_cache: cache.clone(),
+            replay_buffer: REPLAY_BUFFER,
+            key_write_buffer: WRITE_BUFFER,
+            value_write_buffer: WRITE_BUFFER,
+            block_codec_config: (),
+            max_repair: MAX_REPAIR,
+            max_pending_acks: NonZeroUsize::new(MAX_COMMIT).unwrap_or(NonZeroUsize::MIN),
+            strategy: Sequential,
+        },
+    )
+    .await;
+    let app = App::new(core.clone());
+    let inline = Inline::new(context.child("inline"), app, mailbox.clone(), epocher);
+    let paced = Paced::new(context.child("pace"), inline, core.clone());
+    let (delivery, delivered) = Delivery::new(core.clone());
+    delivery::start(context.child("delivery"), core.clone(), mailbox, delivered);
+    gossip::start(context.child("gossip"), core.clone(), outbox, lines.gossip);
+    let resolver = backfill::init(
+        context.child("backfill"),
+        backfill::Config {
+            public_key: seat.me,
+            peer_provider: provider,
+            blocker: blocker.clone(),
+            mailbox_size: MAILBOX,
+            fetch_timeout: NonZeroDuration::new_panic(Duration::from_secs(2)),
+            fetch_retry_delay: Duration::from_millis(100),
+            priority_requests: false,
+            priority_responses: false,
+        },
+        lines.backfill,
+    );
+    let config = simplex_config(&core.timing, seat.scheme, paced, blocker, cache, genesis_digest);
+    let engine = simplex::Engine::new(context.child("simplex"), config);
+    buffer.start(lines.blocks);
+    marshal.start(delivery, buffer_mailbox, resolver);
+    engine.start(lines.votes, lines.certificates, lines.resolver);
+}
+
+type PacedInline<E> = Paced<E, Inline<E, Scheme, App, Sealed, FixedEpocher>>;
+type SimplexConfig<E, B> = simplex::Config<
+    Scheme,
+    RoundRobin<Sha256>,
+    B,
+    commonware_cryptography::sha256::Digest,
+    PacedInline<E>,
+    PacedInline<E>,
+    PacedInline<E>,
+    Sequential,
+>;
+
+fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
+    timing: &Timing,
+    scheme: Scheme,
+    paced: PacedInline<E>,
+    blocker: B,
+    page_cache: CacheRef,
+    genesis: commonware_cryptography::sha256::Digest,
+) -> SimplexConfig<E, B> {
+    simplex::Config {
+        scheme,
+        elector: RoundRobin::default(),
+        blocker,
+        automaton: paced.clone(),
+        relay: paced.clone(),
+        reporter: paced,
+        track_historical_votes: false,
+        strategy: Sequential,
+        partition: JOURNAL.into(),
+        mailbox_size: MAILBOX,
+        epoch: committee::EPOCH,
+        floor: Floor::Genesis(genesis),
+        replay_buffer: REPLAY_BUFFER,
+        write_buffer: WRITE_BUFFER,
+        page_cache,
+        leader_timeout: timing.leader,
+        certification_timeout: timing.certification(),
+        timeout_retry: timing.leader.max(Duration::from_millis(500)),
+        view_retention: ViewDelta::new(RETENTION),
+        skip: SkipPolicy::Enabled { timeout: timing.skip, budget: SkipBudget::Participants },
+        fetch_timeout: NonZeroDuration::new_panic(Duration::from_secs(1)),
+        fetch_retry_delay: Duration::from_millis(50),
+        forward: ForwardPolicy::Disabled,
+    }
+}
+
+fn archive<C>(name: &str, cache: &CacheRef, codec_config: C) -> immutable::Config<C> {
+    immutable::Config {
+        metadata_partition: format!("{name}-metadata"),
+        freezer_table_partition: format!("{name}-table"),
+        freezer_table_initial_size: TABLE_SIZE,
+        freezer_table_resize_frequency: 4,
+        freezer_table_resize_chunk_size: TABLE_SIZE,
+        freezer_key_partition: format!("{name}-keys"),
+        freezer_key_page_cache: cache.clone(),
+        freezer_value_partition: format!("{name}-values"),
+        freezer_value_target_size: VALUE_FILE_BYTES,
+        freezer_value_compression: Some(3),
+        ordinal_partition: format!("{name}-ordinal"),
+        items_per_section: ITEMS_PER_SECTION,
+        freezer_key_write_buffer: WRITE_BUFFER,
+        freezer_value_write_buffer: WRITE_BUFFER,
+        ordinal_write_buffer: WRITE_BUFFER,
+        replay_buffer: REPLAY_BUFFER,
+        codec_config,
+    }
+}

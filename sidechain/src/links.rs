@@ -1,0 +1,272 @@
+//! Messages between members outside the chain: key generation and threshold signing.
+//!
+//! [`Links`] work as soon as the network is up, before there is a genesis. They are authenticated
+//! (the engine's connections) and in order while a connection lasts, and no more than that: what
+//! is sent to a member that is away is lost, so whoever uses them repeats what was not answered.
+
+use crate::config::MAX_LINK_BYTES;
+use crate::engine::committee::Committee;
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_macros::select;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use commonware_runtime::{Clock, Spawner};
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, warn};
+
+/// Messages that wait to be sent or read.
+const QUEUE: usize = 1024;
+/// How often members tell each other that they are there.
+const PING: Duration = Duration::from_millis(500);
+/// Silence after which a member counts as away.
+const SILENCE: Duration = Duration::from_millis(2500);
+/// How long a message waits for a peer's share of the line before it is dropped.
+const RETRY: Duration = Duration::from_secs(2);
+
+const KIND_PING: u8 = 0;
+const KIND_DATA: u8 = 1;
+
+/// Whom a message is for. Indices are places in the genesis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// All other members; not the sender itself.
+    All,
+    /// One other member.
+    One(u16),
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Too long.
+    #[error("a message of {0} bytes; members send at most {MAX_LINK_BYTES}")]
+    TooLong(usize),
+    /// No such member, or the sender itself.
+    #[error("there is no other member {0}")]
+    NoSuchMember(u16),
+    /// The queue is full: the network can't keep up.
+    #[error("{QUEUE} messages wait to be sent already")]
+    Full,
+    /// The network has stopped.
+    #[error("the network has stopped")]
+    Stopped,
+}
+
+/// The sending half; clone it freely.
+#[derive(Clone)]
+pub struct LinkSender {
+    outgoing: mpsc::Sender<(To, Vec<u8>)>,
+    connected: watch::Receiver<Vec<u16>>,
+    me: u16,
+    members: u16,
+}
+
+/// Both halves; see the module's head.
+pub struct Links {
+    sender: LinkSender,
+    incoming: mpsc::Receiver<(u16, Vec<u8>)>,
+}
+
+impl LinkSender {
+    /// This member's index.
+    pub const fn me(&self) -> u16 {
+        self.me
+    }
+
+    /// How many members there are, this one included.
+    pub const fn members(&self) -> u16 {
+        self.members
+    }
+
+    /// Takes a message to be sent.
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn send(&self, to: To, message: Vec<u8>) -> Result<(), LinkError> {
+        if message.len() > MAX_LINK_BYTES {
+            return Err(LinkError::TooLong(message.len()));
+        }
+        match to {
+            To::One(index) if index == self.me || index >= self.members => return Err(LinkError::NoSuchMember(index)),
+            _ => {}
+        }
+        self.outgoing.try_send((to, message)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => LinkError::Full,
+            mpsc::error::TrySendError::Closed(_) => LinkError::Stopped,
+        })
+    }
+
+    /// The other members that were heard in the last seconds, ascending.
+    pub fn connected(&self) -> Vec<u16> {
+        self.connected.borrow().clone()
+    }
+
+    /// Returns once all other members are connected.
+    ///
+    /// # Errors
+    /// The network has stopped.
+    pub async fn all_connected(&self) -> Result<(), LinkError> {
+        let others = usize::from(self.members.saturating_sub(1));
+        let mut connected = self.connected.clone();
+        connected.wait_for(|list| list.len() == others).await.map(drop).map_err(|_| LinkError::Stopped)
+    }
+}
+
+impl Links {
+    /// The next message and the index of the member that sent it; `None` once the network stopped.
+    pub async fn recv(&mut self) -> Option<(u16, Vec<u8>)> {
+        self.incoming.recv().await
+    }
+
+    /// See [`LinkSender::send`].
+    ///
+    /// # Errors
+    /// See [`LinkError`].
+    pub fn send(&self, to: To, message: Vec<u8>) -> Result<(), LinkError> {
+        self.sender.send(to, message)
+    }
+
+    /// See [`LinkSender::connected`].
+    pub fn connected(&self) -> Vec<u16> {
+        self.sender.connected()
+    }
+
+    /// A sending half.
+    pub fn sender(&self) -> LinkSender {
+        self.sender.clone()
+    }
+
+    /// Both halves apart.
+    pub fn split(self) -> (LinkSender, mpsc::Receiver<(u16, Vec<u8>)>) {
+        (self.sender, self.incoming)
+    }
+}
+
+struct Task<S> {
+    committee: Committee,
+    me: u16,
+    line: S,
+    incoming: mpsc::Sender<(u16, Vec<u8>)>,
+    connected: watch::Sender<Vec<u16>>,
+    heard: Vec<Option<SystemTime>>,
+    waiting: VecDeque<(SystemTime, PublicKey, Vec<u8>)>,
+}
+
+/// Starts the task behind [`Links`] on one channel.
+pub(crate) fn start<E, S, R>(context: E, committee: Committee, me: u16, (line, receiver): (S, R)) -> Links
+where
+    E: Spawner + Clock,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+{
+    let (outgoing, queue) = mpsc::channel(QUEUE);
+    let (arrived, incoming) = mpsc::channel(QUEUE);
+    let (connected, seen) = watch::channel(Vec::new());
+    let members = u16::try_from(committee.len()).unwrap_or(u16::MAX);
+    let heard = vec![None; committee.len()];
+    let task = Task { committee, me, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
+    context.spawn(move |context| task.run(context, queue, receiver));
+    Links { sender: LinkSender { outgoing, connected: seen, me, members }, incoming }
+}
+
+/// The next message to send; never, once all senders are gone: this member still hears the others.
+async fn next<T>(queue: &mut mpsc::Receiver<T>) -> T {
+    match queue.recv().await {
+        Some(message) => message,
+        None => std::future::pending().await,
+    }
+}
+
+impl<S: Sender<PublicKey = PublicKey>> Task<S> {
+    async fn run<E, R>(mut self, context: E, mut queue: mpsc::Receiver<(To, Vec<u8>)>, mut receiver: R)
+    where
+        E: Clock,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let mut ping_at = context.current();
+        loop {
+            let wake = if self.waiting.is_empty() { ping_at } else { context.current() + Duration::from_millis(20) };
+            select! {
+                message = receiver.recv() => {
+                    let Ok((key, message)) = message else { return };
+                    self.arrived(context.current(), &key, message.as_ref());
+                },
+                (to, message) = next(&mut queue) => self.send(context.current(), to, message),
+                () = context.sleep_until(wake.min(ping_at)) => {
+                    let now = context.current();
+                    self.retry(now);
+                    if now >= ping_at {
+                        let _ = self.line.send(Recipients::All, vec![KIND_PING], true);
+                        ping_at = now + PING;
+                        self.note_connected(now);
+                    }
+                },
+            }
+        }
+    }
+
+    fn arrived(&mut self, now: SystemTime, key: &PublicKey, message: &[u8]) {
+        let Some(from) = self.committee.index(key) else { return };
+        let was_away = self.heard[usize::from(from)].is_none();
+        self.heard[usize::from(from)] = Some(now);
+        if was_away {
+            self.note_connected(now);
+        }
+        match message.split_first() {
+            Some((&KIND_DATA, data)) if data.len() <= MAX_LINK_BYTES => {
+                if self.incoming.try_send((from, data.to_vec())).is_err() {
+                    warn!(from, "a message of another member was dropped: nobody reads them");
+                }
+            }
+            Some((&KIND_PING, [])) => {}
+            _ => debug!(from, "a malformed message of another member was ignored"),
+        }
+    }
+
+    fn send(&mut self, now: SystemTime, to: To, message: Vec<u8>) {
+        let mut frame = Vec::with_capacity(message.len() + 1);
+        frame.push(KIND_DATA);
+        frame.extend_from_slice(&message);
+        let peers: Vec<PublicKey> = match to {
+            To::One(index) => self.committee.keys().get(usize::from(index)).cloned().into_iter().collect(),
+            To::All => {
+                let others = self.committee.keys().iter().enumerate();
+                others.filter(|(index, _)| *index != usize::from(self.me)).map(|(_, key)| key.clone()).collect()
+            }
+        };
+        for peer in peers {
+            self.waiting.push_back((now + RETRY, peer, frame.clone()));
+        }
+        self.retry(now);
+    }
+
+    /// Sends what waits, in order for each peer, as far as each peer's share of the line goes.
+    fn retry(&mut self, now: SystemTime) {
+        let mut busy: Vec<PublicKey> = Vec::new();
+        for (deadline, peer, frame) in std::mem::take(&mut self.waiting) {
+            let free = !busy.contains(&peer);
+            if free && !self.line.send(Recipients::One(peer.clone()), frame.clone(), true).is_empty() {
+                continue;
+            }
+            busy.push(peer.clone());
+            if deadline > now && self.waiting.len() < QUEUE {
+                self.waiting.push_back((deadline, peer, frame));
+            }
+        }
+    }
+
+    fn note_connected(&mut self, now: SystemTime) {
+        for heard in &mut self.heard {
+            if heard.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > SILENCE)) {
+                *heard = None;
+            }
+        }
+        let present = (0u16..).zip(&self.heard).filter(|(_, heard)| heard.is_some()).map(|(index, _)| index).collect();
+        self.connected.send_if_modified(|list| {
+            let changed = *list != present;
+            *list = present;
+            changed
+        });
+    }
+}

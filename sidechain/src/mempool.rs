@@ -1,0 +1,318 @@
+//! Transactions that wait for a block. No engine, no clock, no I/O.
+//!
+//! A transaction enters only if the state after the pool's own earlier ones would take it, so a
+//! run of nonces from one account can be sent at once. Every member has its own pool; they gossip.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use windlass_ledger::{Block, Transaction, TxError};
+use windlass_types::{AccountId, Digest, SideHeight};
+
+/// Most transactions that wait.
+pub const MAX_WAITING: usize = 20_000;
+/// Most bytes of transactions that wait.
+pub const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Most transactions of one account that wait.
+pub const MAX_WAITING_PER_ACCOUNT: usize = 1_000;
+/// For how many blocks a transaction waits that no block takes.
+pub const MAX_WAITING_BLOCKS: u64 = 5_000;
+/// How many dropped transactions are remembered, for those who ask.
+const MAX_DROPPED: usize = 1_000;
+
+/// Why a transaction was not taken by the pool.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// Another transaction with the same account and nonce waits.
+    #[error("transaction {0} with the same account and nonce waits already")]
+    Conflict(Digest),
+    /// The account has too many waiting.
+    #[error("the account has {MAX_WAITING_PER_ACCOUNT} transactions waiting")]
+    AccountFull,
+    /// The pool is full.
+    #[error("{MAX_WAITING} transactions or {MAX_WAITING_BYTES} bytes are waiting already")]
+    Full,
+}
+
+/// A transaction that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub id: Digest,
+    pub transaction: Arc<Transaction>,
+    pub bytes: usize,
+}
+
+struct Entry {
+    waiting: Waiting,
+    /// Submitted to this very member, which repeats it to the others until it is final.
+    own: bool,
+    /// Was refused by the newest state, but may be good after the next block.
+    asleep: bool,
+    /// The newest final block when it came.
+    since: SideHeight,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: BTreeMap<u64, Entry>,
+    by_id: BTreeMap<Digest, u64>,
+    by_nonce: BTreeMap<(AccountId, u64), Digest>,
+    per_account: BTreeMap<AccountId, usize>,
+    bytes: usize,
+    next: u64,
+    height: SideHeight,
+    dropped: BTreeMap<Digest, String>,
+    dropped_order: VecDeque<Digest>,
+}
+
+/// See the module's head.
+pub(crate) struct Mempool {
+    inner: Mutex<Inner>,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for Mempool {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), changed: watch::Sender::new(0) }
+    }
+}
+
+impl Mempool {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes whenever there may be something new for a block.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub fn contains(&self, id: &Digest) -> bool {
+        self.lock().by_id.contains_key(id)
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Why `id` was dropped, if it was, lately.
+    pub fn dropped(&self, id: &Digest) -> Option<String> {
+        self.lock().dropped.get(id).cloned()
+    }
+
+    /// How many transactions of `account` wait with a nonce from `first` on without a gap: they
+    /// make the account's nonce this much higher.
+    pub fn run_length(&self, account: &AccountId, first: u64) -> u64 {
+        let inner = self.lock();
+        let mut nonce = first;
+        while inner.by_nonce.contains_key(&(*account, nonce)) {
+            nonce = nonce.saturating_add(1);
+        }
+        nonce - first
+    }
+
+    /// Takes a transaction that was checked. `Ok(false)` if it waits already.
+    pub fn insert(&self, id: Digest, transaction: Transaction, bytes: usize, own: bool) -> Result<bool, PoolError> {
+        let mut inner = self.lock();
+        if let Some(&place) = inner.by_id.get(&id) {
+            if let Some(entry) = inner.entries.get_mut(&place) {
+                entry.own |= own;
+            }
+            return Ok(false);
+        }
+        let slot = transaction.from().zip(transaction.nonce());
+        if let Some(other) = slot.and_then(|slot| inner.by_nonce.get(&slot)) {
+            return Err(PoolError::Conflict(*other));
+        }
+        if inner.entries.len() >= MAX_WAITING || inner.bytes + bytes > MAX_WAITING_BYTES {
+            return Err(PoolError::Full);
+        }
+        if let Some((account, nonce)) = slot {
+            let count = inner.per_account.entry(account).or_default();
+            if *count >= MAX_WAITING_PER_ACCOUNT {
+                return Err(PoolError::AccountFull);
+            }
+            *count += 1;
+            inner.by_nonce.insert((account, nonce), id);
+            inner.wake_run(account, nonce);
+        }
+        let place = inner.next;
+        inner.next += 1;
+        inner.bytes += bytes;
+        inner.by_id.insert(id, place);
+        inner.forget_dropped(&id);
+        let waiting = Waiting { id, transaction: Arc::new(transaction), bytes };
+        let since = inner.height;
+        inner.entries.insert(place, Entry { waiting, own, asleep: false, since });
+        drop(inner);
+        self.bump();
+        Ok(true)
+    }
+
+    /// The oldest transactions that are awake and that `skip` doesn't name, up to the bounds; an
+    /// account's own in the order of their nonces.
+    pub fn select(&self, count: usize, bytes: usize, skip: impl Fn(&Digest) -> bool) -> Vec<Waiting> {
+        let mut room = bytes;
+        let inner = self.lock();
+        let mut chosen: Vec<Waiting> = Vec::new();
+        for entry in inner.entries.values() {
+            if chosen.len() >= count {
+                break;
+            }
+            if entry.asleep || entry.waiting.bytes > room || skip(&entry.waiting.id) {
+                continue;
+            }
+            room -= entry.waiting.bytes;
+            chosen.push(entry.waiting.clone());
+        }
+        drop(inner);
+        order_nonces(&mut chosen);
+        chosen
+    }
+
+    /// The oldest transaction that isn't asleep and that `skip` doesn't name.
+    pub fn first_awake(&self, skip: impl Fn(&Digest) -> bool) -> Option<Waiting> {
+        let inner = self.lock();
+        inner.entries.values().find(|entry| !entry.asleep && !skip(&entry.waiting.id)).map(|e| e.waiting.clone())
+    }
+
+    /// Own transactions that wait, to be told to the others again, up to `bytes`.
+    pub fn own(&self, bytes: usize) -> Vec<Waiting> {
+        let mut room = bytes;
+        let inner = self.lock();
+        let fits = |waiting: &Waiting| {
+            let fits = waiting.bytes <= room;
+            room = room.saturating_sub(waiting.bytes);
+            fits
+        };
+        let mut fits = fits;
+        inner.entries.values().filter(|e| e.own).map(|e| e.waiting.clone()).take_while(|w| fits(w)).collect()
+    }
+
+    /// The state refused a transaction: drops it for good, or lets it sleep until the next block.
+    pub fn refused(&self, id: &Digest, error: &TxError) {
+        let mut inner = self.lock();
+        if matches!(error, TxError::BlockFull | TxError::State(_)) {
+            return;
+        }
+        if !error.is_transient() {
+            inner.remove(id);
+            inner.note_dropped(*id, error.to_string());
+        } else if let Some(place) = inner.by_id.get(id).copied()
+            && let Some(entry) = inner.entries.get_mut(&place)
+        {
+            entry.asleep = true;
+        }
+    }
+
+    /// `block` is final: its transactions leave, and the sleepers wake if it did anything.
+    pub fn finalised(&self, block: &Block) {
+        let mut inner = self.lock();
+        inner.height = block.header.height;
+        inner.drop_stale();
+        if block.transactions.is_empty() && block.inputs.is_empty() {
+            return;
+        }
+        for transaction in &block.transactions {
+            inner.remove(&transaction.id());
+            // Whoever used the nonce, it is used.
+            let slot = transaction.from().zip(transaction.nonce());
+            if let Some(loser) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
+                inner.remove(&loser);
+                inner.note_dropped(loser, format!("its nonce was used by {}", transaction.id()));
+            }
+        }
+        for entry in inner.entries.values_mut() {
+            entry.asleep = false;
+        }
+        let waiting = !inner.entries.is_empty();
+        drop(inner);
+        if waiting {
+            self.bump();
+        }
+    }
+
+    fn bump(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+/// Puts each account's transactions into the order of their nonces, in the places they have.
+fn order_nonces(chosen: &mut [Waiting]) {
+    let mut places: BTreeMap<AccountId, Vec<usize>> = BTreeMap::new();
+    for (place, waiting) in chosen.iter().enumerate() {
+        if let Some(account) = waiting.transaction.from() {
+            places.entry(account).or_default().push(place);
+        }
+    }
+    for places in places.into_values().filter(|places| places.len() > 1) {
+        let mut sorted: Vec<Waiting> = places.iter().map(|&place| chosen[place].clone()).collect();
+        sorted.sort_by_key(|waiting| waiting.transaction.nonce());
+        for (place, waiting) in places.into_iter().zip(sorted) {
+            chosen[place] = waiting;
+        }
+    }
+}
+
+impl Inner {
+    fn remove(&mut self, id: &Digest) {
+        let Some(place) = self.by_id.remove(id) else { return };
+        let Some(entry) = self.entries.remove(&place) else { return };
+        self.bytes = self.bytes.saturating_sub(entry.waiting.bytes);
+        let transaction = &entry.waiting.transaction;
+        if let Some((account, nonce)) = transaction.from().zip(transaction.nonce()) {
+            self.by_nonce.remove(&(account, nonce));
+            if let Some(count) = self.per_account.get_mut(&account) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.per_account.remove(&account);
+                }
+            }
+        }
+    }
+
+    /// Wakes the transactions that waited for `nonce`.
+    fn wake_run(&mut self, account: AccountId, nonce: u64) {
+        let mut next = nonce;
+        while let Some(after) = next.checked_add(1)
+            && let Some(place) = self.by_nonce.get(&(account, after)).and_then(|id| self.by_id.get(id))
+        {
+            if let Some(entry) = self.entries.get_mut(place) {
+                entry.asleep = false;
+            }
+            next = after;
+        }
+    }
+
+    /// Drops the oldest while they are too old. (They are in the order in which they came.)
+    fn drop_stale(&mut self) {
+        while let Some((_, entry)) = self.entries.first_key_value()
+            && self.height.get().saturating_sub(entry.since.get()) > MAX_WAITING_BLOCKS
+        {
+            let id = entry.waiting.id;
+            self.remove(&id);
+            self.note_dropped(id, format!("no block took it for {MAX_WAITING_BLOCKS} blocks"));
+        }
+    }
+
+    fn note_dropped(&mut self, id: Digest, reason: String) {
+        if self.dropped.insert(id, reason).is_none() {
+            self.dropped_order.push_back(id);
+        }
+        while self.dropped_order.len() > MAX_DROPPED {
+            if let Some(oldest) = self.dropped_order.pop_front() {
+                self.dropped.remove(&oldest);
+            }
+        }
+    }
+
+    fn forget_dropped(&mut self, id: &Digest) {
+        if self.dropped.remove(id).is_some() {
+            self.dropped_order.retain(|other| other != id);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "mempool_tests.rs"]
+mod tests;
