@@ -1,11 +1,14 @@
 //! The doors of the rule book: make a block, apply a block, admit a transaction.
 
-use crate::exec::InvariantError;
+use crate::block::{MAX_HEADER_BYTES, MAX_TRANSACTION_BYTES};
+use crate::exec::{InvariantError, Work, as_tx_error};
 use crate::inputs::{BitcoinInputs, InputsError};
-use crate::script::ScriptError;
-use crate::state::{ChangeSet, StateError, StateRead};
+use crate::script::{self, ScriptError};
+use crate::state::{ChangeSet, StateError, StateRead, encode};
 use crate::transaction::{Transaction, TxError};
-use crate::{Block, Genesis, Header, Receipt};
+use crate::{Block, Genesis, Header, MAX_BLOCK_BYTES, MemoryState, Receipt, Totals, keys, query, smt};
+use bitcoin::key::TweakedPublicKey;
+use bitcoin::{Amount, ScriptBuf};
 use windlass_types::{ChainId, Digest, SideHeight};
 
 /// What a block did.
@@ -118,8 +121,32 @@ impl BlockError {
 
 /// The state and the header of height 0.
 pub fn genesis_state(genesis: &Genesis) -> (ChangeSet, Header) {
-    let _ = genesis;
-    todo!()
+    let chain = genesis.chain_id();
+    let mut changes = ChangeSet::default();
+    changes.put(keys::CHAIN.to_vec(), encode(&chain));
+    changes.put(keys::TOTALS.to_vec(), encode(&Totals::default()));
+    // L12: the federation's bare key is its own, too.
+    if let Ok(key) = script::x_only(&genesis.treasury_key) {
+        let bare = ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(key));
+        let key_path_only = ScriptBuf::new_p2tr(script::secp(), key, None);
+        for own in [bare, key_path_only] {
+            changes.put(keys::own_script(&own), Vec::new());
+        }
+    }
+    let state_root =
+        smt::commit(&MemoryState::default(), &mut changes).expect("an empty state in memory is always readable");
+    let header = Header {
+        chain,
+        height: SideHeight::new(0),
+        parent: Digest::default(),
+        anchor: genesis.start,
+        supply: Amount::ZERO,
+        owed: Amount::ZERO,
+        state_root,
+        body_root: Digest::default(),
+    };
+    changes.put(keys::TIP.to_vec(), encode(&header));
+    (changes, header)
 }
 
 /// Makes the block after `parent`: takes the inputs and as many of the transactions, in the order
@@ -134,8 +161,31 @@ pub fn build(
     inputs: BitcoinInputs,
     transactions: Vec<Transaction>,
 ) -> Result<(Block, Applied, Vec<(Digest, TxError)>), ApplyError> {
-    let _ = (genesis, view, parent, inputs, transactions);
-    todo!()
+    let mut work = Work::begin(genesis, view, parent)?;
+    work.consume(&inputs)?;
+    let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+    let max_count = usize::try_from(genesis.params.max_block_txs).unwrap_or(usize::MAX);
+    let mut room = MAX_BLOCK_BYTES.saturating_sub(MAX_HEADER_BYTES).saturating_sub(encode(&inputs).len());
+    for transaction in transactions {
+        let bytes = encode(&transaction).len();
+        let outcome = if bytes > MAX_TRANSACTION_BYTES {
+            Err(TxError::TooLarge { bytes, max: MAX_TRANSACTION_BYTES })
+        } else if bytes > room || taken.len() >= max_count {
+            Err(TxError::BlockFull)
+        } else {
+            work.transact(&transaction)
+        };
+        match outcome {
+            Ok(()) => {
+                room = room.saturating_sub(bytes);
+                taken.push(transaction);
+            }
+            Err(TxError::State(error)) => return Err(error.into()),
+            Err(error) => left_out.push((transaction.id(), error)),
+        }
+    }
+    let applied = work.finish(&inputs, &taken)?;
+    Ok((Block { header: applied.header, inputs, transactions: taken }, applied, left_out))
 }
 
 /// Checks the block after `parent` against every rule and says what it changes. The caller has
@@ -144,8 +194,23 @@ pub fn build(
 /// # Errors
 /// The rule that the block breaks.
 pub fn apply(genesis: &Genesis, view: &dyn StateRead, parent: &Header, block: &Block) -> Result<Applied, BlockError> {
-    let _ = (genesis, view, parent, block);
-    todo!()
+    let (found, max) = (block.transactions.len(), genesis.params.max_block_txs);
+    // L3: bounded in number and size.
+    if u32::try_from(found).map_or(true, |found| found > max) {
+        return Err(BlockError::TooMany { found, max });
+    }
+    let found = encode(block).len();
+    if found > MAX_BLOCK_BYTES {
+        return Err(BlockError::TooLarge { found, max: MAX_BLOCK_BYTES });
+    }
+    let mut work = Work::begin(genesis, view, parent)?;
+    work.consume(&block.inputs)?;
+    for (index, transaction) in block.transactions.iter().enumerate() {
+        work.transact(transaction).map_err(|error| BlockError::Transaction { index, id: transaction.id(), error })?;
+    }
+    let applied = work.finish(&block.inputs, &block.transactions)?;
+    compare(&applied.header, &block.header)?;
+    Ok(applied)
 }
 
 /// Whether `transaction` could be in the block after the state's newest.
@@ -153,6 +218,31 @@ pub fn apply(genesis: &Genesis, view: &dyn StateRead, parent: &Header, block: &B
 /// # Errors
 /// The rule that it breaks; see [`TxError::is_transient`].
 pub fn check(genesis: &Genesis, view: &dyn StateRead, transaction: &Transaction) -> Result<(), TxError> {
-    let _ = (genesis, view, transaction);
-    todo!()
+    let bytes = encode(transaction).len();
+    if bytes > MAX_TRANSACTION_BYTES {
+        return Err(TxError::TooLarge { bytes, max: MAX_TRANSACTION_BYTES });
+    }
+    let tip = query::tip(view)?;
+    Work::begin(genesis, view, &tip).map_err(as_tx_error)?.transact(transaction)
+}
+
+/// L2: every field of the header is what the block makes it.
+fn compare(expected: &Header, found: &Header) -> Result<(), BlockError> {
+    let fields: [(&'static str, String, String); 8] = [
+        ("chain", expected.chain.to_string(), found.chain.to_string()),
+        ("height", expected.height.to_string(), found.height.to_string()),
+        ("parent", expected.parent.to_string(), found.parent.to_string()),
+        ("anchor", expected.anchor.to_string(), found.anchor.to_string()),
+        ("supply", expected.supply.to_string(), found.supply.to_string()),
+        ("owed", expected.owed.to_string(), found.owed.to_string()),
+        ("body_root", expected.body_root.to_string(), found.body_root.to_string()),
+        ("state_root", expected.state_root.to_string(), found.state_root.to_string()),
+    ];
+    if expected == found {
+        return Ok(());
+    }
+    match fields.into_iter().find(|(_, expected, found)| expected != found) {
+        Some((field, expected, found)) => Err(BlockError::Header { field, expected, found }),
+        None => Ok(()),
+    }
 }

@@ -12,6 +12,11 @@ use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
 /// Largest encoding of a block.
 pub const MAX_BLOCK_BYTES: usize = 4_000_000;
 
+/// Largest encoding of a transaction: a claim of the largest deposit transaction fits.
+pub const MAX_TRANSACTION_BYTES: usize = 500_000;
+/// More than a block's header and the counts of its lists take.
+pub(crate) const MAX_HEADER_BYTES: usize = 512;
+
 /// What a block commits to. Its [`Header::digest`] names the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Header {
@@ -51,9 +56,14 @@ pub struct Block {
 /// Why bytes are no encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Longer than a block may be.
-    #[error("{0} bytes, at most {MAX_BLOCK_BYTES} are read")]
-    TooLarge(usize),
+    /// Longer than it may be.
+    #[error("{found} bytes, at most {max} are read")]
+    TooLarge {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        max: usize,
+    },
     /// Not canonical: cut short, unknown, or followed by more.
     #[error("not a canonical encoding: {0}")]
     Malformed(String),
@@ -72,6 +82,12 @@ impl Block {
         self.header.digest()
     }
 
+    /// What the header must commit to as [`Header::body_root`] (L4). Whoever stores or passes on a
+    /// block under its digest checks this first: the digest alone covers the header only.
+    pub fn body_root(&self) -> Digest {
+        body_root(&self.inputs, &self.transactions)
+    }
+
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
@@ -82,7 +98,7 @@ impl Block {
     /// # Errors
     /// It is larger than a block may be, or not canonical.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_bounded(bytes)
+        decode_bounded(bytes, MAX_BLOCK_BYTES)
     }
 }
 
@@ -105,9 +121,10 @@ pub(crate) fn body_root(inputs: &BitcoinInputs, transactions: &[Transaction]) ->
     Digest::tagged("Windlass/body", &[inputs.as_bytes(), &count, root.as_bytes()])
 }
 
-pub(crate) fn decode_bounded<T: BorshDeserialize>(bytes: &[u8]) -> Result<T, DecodeError> {
-    if bytes.len() > MAX_BLOCK_BYTES {
-        return Err(DecodeError::TooLarge(bytes.len()));
+pub(crate) fn decode_bounded<T: BorshDeserialize>(bytes: &[u8], max: usize) -> Result<T, DecodeError> {
+    let found = bytes.len();
+    if found > max {
+        return Err(DecodeError::TooLarge { found, max });
     }
     borsh::from_slice(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))
 }

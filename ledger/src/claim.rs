@@ -128,8 +128,9 @@ impl ClaimError {
 }
 
 /// A deposit that a claim shows, checked as far as the claim alone goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShownDeposit {
+    pub(crate) script: bitcoin::ScriptBuf,
     pub(crate) outpoint: OutPoint,
     pub(crate) amount: Amount,
 }
@@ -216,7 +217,7 @@ impl DepositClaim {
         if output.value < min || output.value > max {
             return Err(ClaimError::Amount { amount: output.value, min, max });
         }
-        Ok(ShownDeposit { outpoint: OutPoint { txid, vout: self.vout }, amount: output.value })
+        Ok(ShownDeposit { script: info.script, outpoint: OutPoint { txid, vout: self.vout }, amount: output.value })
     }
 
     /// L24: the proof shows `txid` in the block, in a tree of exactly the block's size.

@@ -1,6 +1,14 @@
-//! The state of a block in the making.
+//! The state of a block in the making: the parent's state, what changed so far, and the sums.
 
+use crate::apply::{Applied, ApplyError};
+use crate::inputs::BitcoinInputs;
+use crate::record::{Account, Totals};
+use crate::state::{ChangeSet, Entry, StateError, StateRead, encode};
+use crate::transaction::{Transaction, TxError};
+use crate::{Genesis, Header, Receipt, block, keys, query, smt};
 use bitcoin::Amount;
+use borsh::BorshSerialize;
+use windlass_types::{AccountId, BlockRef, ChainId, Digest, SideHeight};
 
 /// The ledger's books don't add up: a fault of this software or of its database, never of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +26,165 @@ pub enum InvariantError {
         /// Burned and not settled.
         owed: Amount,
     },
+    /// L41: the supply moved by something else than what was minted and burned.
+    #[error("the supply is {supply}; {before} + {minted} minted - {burned} burned is expected")]
+    Supply {
+        /// After the block.
+        supply: Amount,
+        /// Before the block.
+        before: Amount,
+        /// Minted by the block.
+        minted: Amount,
+        /// Burned by the block.
+        burned: Amount,
+    },
     /// L34: a peg-out would pay more than it allows, or arrive as dust.
     #[error("the peg-out {0} would pay more than it allows")]
-    FeeShare(windlass_types::Digest),
+    FeeShare(Digest),
+}
+
+/// A block in the making.
+pub(crate) struct Work<'a> {
+    pub(crate) genesis: &'a Genesis,
+    pub(crate) chain: ChainId,
+    pub(crate) parent: Digest,
+    pub(crate) height: SideHeight,
+    pub(crate) anchor: BlockRef,
+    pub(crate) totals: Totals,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) minted: Amount,
+    pub(crate) burned: Amount,
+    supply_before: Amount,
+    view: &'a dyn StateRead,
+    changes: ChangeSet,
+}
+
+impl StateRead for Work<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        match self.changes.get(key) {
+            Some(changed) => Ok(changed.map(<[u8]>::to_vec)),
+            None => self.view.get(key),
+        }
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StateError> {
+        Ok(self.changes.overlay(prefix, self.view.scan(prefix)?))
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Begins the block after `parent`, whose state is `view`.
+    pub(crate) fn begin(genesis: &'a Genesis, view: &'a dyn StateRead, parent: &Header) -> Result<Self, ApplyError> {
+        let chain = genesis.chain_id();
+        if parent.chain != chain {
+            return Err(ApplyError::ForeignChain { expected: chain, found: parent.chain });
+        }
+        let (state, digest) = (query::tip(view)?.digest(), parent.digest());
+        if state != digest {
+            return Err(ApplyError::ForeignState { state, parent: digest });
+        }
+        let totals = query::totals(view)?;
+        Ok(Self {
+            genesis,
+            chain,
+            parent: digest,
+            height: parent.height.next().ok_or(ApplyError::Height(parent.height))?,
+            anchor: parent.anchor,
+            totals,
+            receipts: Vec::new(),
+            minted: Amount::ZERO,
+            burned: Amount::ZERO,
+            supply_before: totals.supply,
+            view,
+            changes: ChangeSet::default(),
+        })
+    }
+
+    pub(crate) fn put<T: BorshSerialize>(&mut self, key: Vec<u8>, value: &T) {
+        self.changes.put(key, encode(value));
+    }
+
+    /// Sets an entry whose value is the key of another one.
+    pub(crate) fn point(&mut self, key: Vec<u8>, at: Vec<u8>) {
+        self.changes.put(key, at);
+    }
+
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
+        self.changes.delete(key);
+    }
+
+    /// Adds to an account's balance. The sum of all balances is the supply, so none can overflow.
+    pub(crate) fn credit(&mut self, id: &AccountId, amount: Amount) -> Result<(), ApplyError> {
+        let account = query::account(self, id)?;
+        let balance = plus(account.balance, amount, "a balance")?;
+        self.put(keys::account(id), &Account { balance, ..account });
+        Ok(())
+    }
+
+    /// Ends the block: fixes the next batch, checks the books, and roots the state.
+    pub(crate) fn finish(
+        mut self,
+        inputs: &BitcoinInputs,
+        transactions: &[Transaction],
+    ) -> Result<Applied, ApplyError> {
+        self.fix_batch()?;
+        self.check_books()?;
+        let totals = self.totals;
+        if totals != query::totals(self.view)? {
+            self.put(keys::TOTALS.to_vec(), &totals);
+        }
+        let state_root = if self.changes.with_prefix(keys::STATE).next().is_none() {
+            smt::root(self.view)?
+        } else {
+            smt::commit(self.view, &mut self.changes)?
+        };
+        let header = Header {
+            chain: self.chain,
+            height: self.height,
+            parent: self.parent,
+            anchor: self.anchor,
+            supply: totals.supply,
+            owed: totals.owed,
+            state_root,
+            body_root: block::body_root(inputs, transactions),
+        };
+        self.put(keys::TIP.to_vec(), &header);
+        Ok(Applied { header, changes: self.changes, receipts: self.receipts })
+    }
+
+    /// L41 and L43: the supply moved by what was minted and burned, and the treasury's coin is
+    /// exactly what stands against it.
+    fn check_books(&self) -> Result<(), ApplyError> {
+        let Totals { supply, owed, .. } = self.totals;
+        let (before, minted, burned) = (self.supply_before, self.minted, self.burned);
+        if plus(before, minted, "the supply")? != plus(supply, burned, "the supply")? {
+            return Err(InvariantError::Supply { supply, before, minted, burned }.into());
+        }
+        if query::breach(self)?.is_some() {
+            return Ok(());
+        }
+        let treasury = query::treasury(self)?.map_or(Amount::ZERO, |coin| coin.amount);
+        if plus(supply, owed, "supply and owed")? != treasury {
+            return Err(InvariantError::Reserve { treasury, supply, owed }.into());
+        }
+        Ok(())
+    }
+}
+
+/// A sum of at most all bitcoin.
+pub(crate) fn plus(a: Amount, b: Amount, what: &'static str) -> Result<Amount, InvariantError> {
+    a.checked_add(b).filter(|sum| *sum <= Amount::MAX_MONEY).ok_or(InvariantError::Range(what))
+}
+
+/// A difference of at least nothing.
+pub(crate) fn minus(a: Amount, b: Amount, what: &'static str) -> Result<Amount, InvariantError> {
+    a.checked_sub(b).ok_or(InvariantError::Range(what))
+}
+
+/// A fault that is met while a transaction is executed, in the words of a transaction's errors.
+pub(crate) fn as_tx_error(error: ApplyError) -> TxError {
+    match error {
+        ApplyError::State(error) => TxError::State(error),
+        _ => TxError::Overflow,
+    }
 }

@@ -15,6 +15,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod admit;
 mod apply;
 mod block;
 mod claim;
@@ -34,7 +35,7 @@ pub mod treasury;
 pub mod wire;
 
 pub use apply::{Applied, ApplyError, BlockError, apply, build, check, genesis_state};
-pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES};
+pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
 pub use genesis::{Genesis, GenesisError, GenesisMember, Params};

@@ -87,12 +87,12 @@ pub enum TxError {
         /// The transaction's.
         found: ChainId,
     },
-    /// Larger than any block.
-    #[error("the transaction has {bytes} bytes, at most {max} fit in a block")]
+    /// Larger than a transaction may be.
+    #[error("the transaction has {bytes} bytes, at most {max} are allowed")]
     TooLarge {
         /// Its size.
         bytes: usize,
-        /// What fits.
+        /// What is allowed.
         max: usize,
     },
     /// `from` is not an account that signs.
@@ -272,9 +272,9 @@ impl Transaction {
     /// Reads a canonical encoding; trailing bytes are refused.
     ///
     /// # Errors
-    /// It is larger than a block may be, or not canonical.
+    /// It is larger than a transaction may be, or not canonical.
     pub fn decode(bytes: &[u8]) -> Result<Self, crate::DecodeError> {
-        crate::block::decode_bounded(bytes)
+        crate::block::decode_bounded(bytes, crate::block::MAX_TRANSACTION_BYTES)
     }
 
     /// Checks the signature (L10).

@@ -1,0 +1,133 @@
+use super::*;
+use crate::MemoryState;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn commit_all(state: &mut MemoryState, changes: &[(u8, Option<u8>)]) -> Digest {
+    let mut set = ChangeSet::default();
+    for (key, value) in changes {
+        match value {
+            Some(value) => set.put(vec![b's', *key], vec![*value]),
+            None => set.delete(vec![b's', *key]),
+        }
+    }
+    let root = commit(state, &mut set).expect("memory");
+    state.commit(&set);
+    root
+}
+
+fn state_entries(state: &MemoryState) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    state.iter().filter(|(key, _)| key.starts_with(b"s")).map(|(k, v)| (k.to_vec(), v.to_vec())).collect()
+}
+
+fn nodes(state: &MemoryState) -> usize {
+    state.iter().filter(|(key, _)| key.starts_with(b"n")).count()
+}
+
+#[test]
+fn empty_tree_has_the_empty_root() {
+    let mut state = MemoryState::default();
+    assert_eq!(commit_all(&mut state, &[]), EMPTY);
+    assert_eq!(root(&state), Ok(EMPTY));
+    assert_eq!(root_of([]), EMPTY);
+    assert_eq!(commit_all(&mut state, &[(1, Some(1))]), root_of([(&b"s\x01"[..], &[1_u8][..])]));
+    assert_eq!(commit_all(&mut state, &[(1, None)]), EMPTY);
+    assert_eq!(nodes(&state), 0, "nothing is left behind");
+}
+
+#[test]
+fn only_state_proper_is_in_the_root() {
+    let mut set = ChangeSet::default();
+    set.put(b"i1".to_vec(), vec![1]);
+    set.put(b"m1".to_vec(), vec![1]);
+    assert_eq!(commit(&MemoryState::default(), &mut set), Ok(EMPTY));
+}
+
+#[test]
+fn a_proof_is_of_one_value_at_one_key_under_one_root() {
+    let mut state = MemoryState::default();
+    let changes: Vec<(u8, Option<u8>)> = (0..100).map(|key| (key, Some(key))).collect();
+    let root = commit_all(&mut state, &changes);
+    let proof = prove(&state, b"s\x07").expect("memory");
+    assert!(verify(&root, b"s\x07", Some(&[7]), &proof));
+    assert!(!verify(&root, b"s\x07", Some(&[8]), &proof));
+    assert!(!verify(&root, b"s\x08", Some(&[7]), &proof));
+    assert!(!verify(&root, b"s\x07", None, &proof));
+    assert!(!verify(&EMPTY, b"s\x07", Some(&[7]), &proof));
+    let absent = prove(&state, b"s\xff").expect("memory");
+    assert!(verify(&root, b"s\xff", None, &absent));
+    assert!(!verify(&root, b"s\x07", None, &absent));
+    let mut cut = proof.clone();
+    cut.siblings.pop();
+    assert!(!verify(&root, b"s\x07", Some(&[7]), &cut));
+    let long = Proof { siblings: vec![EMPTY; 257], end: None };
+    assert!(!verify(&root, b"s\x07", None, &long));
+}
+
+#[test]
+fn the_root_of_three_entries_is_pinned() {
+    let entries: [(&[u8], &[u8]); 3] = [(b"sa", b"1"), (b"sb", b"2"), (b"sc", b"3")];
+    let pinned = "PINNED";
+    assert_eq!(root_of(entries).to_string(), pinned);
+}
+
+/// Recomputes the three pinned entries' root by hand from the specification's words.
+#[test]
+fn the_specification_gives_the_same_root() {
+    use windlass_types::tagged_hash;
+    let leaf = |key: &[u8], value: &[u8]| {
+        let path = tagged_hash("Windlass/key", &[key]);
+        let value = sha256::Hash::hash(value).to_byte_array();
+        (path, tagged_hash("Windlass/leaf", &[&path, &value]))
+    };
+    fn subtree(leaves: &[([u8; 32], [u8; 32])], depth: usize) -> [u8; 32] {
+        match leaves {
+            [] => [0; 32],
+            [(_, hash)] => *hash,
+            _ => {
+                let is_right = |path: &[u8; 32]| path[depth / 8] >> (7 - depth % 8) & 1 == 1;
+                let (right, left): (Vec<_>, Vec<_>) = leaves.iter().partition(|(path, _)| is_right(path));
+                let (left, right) = (subtree(&left, depth + 1), subtree(&right, depth + 1));
+                tagged_hash("Windlass/node", &[&left, &right])
+            }
+        }
+    }
+    let leaves = [leaf(b"sa", b"1"), leaf(b"sb", b"2"), leaf(b"sc", b"3")];
+    let entries: [(&[u8], &[u8]); 3] = [(b"sa", b"1"), (b"sb", b"2"), (b"sc", b"3")];
+    assert_eq!(root_of(entries).0, subtree(&leaves, 0));
+}
+
+proptest! {
+    /// The root follows from the set of entries alone, whatever the history; each entry and each
+    /// gap has a proof; deleting leaves no node behind.
+    #[test]
+    fn root_depends_on_the_set_alone(
+        history in prop::collection::vec(prop::collection::vec((0..40_u8, prop::option::of(any::<u8>())), 0..12), 0..25),
+    ) {
+        let mut state = MemoryState::default();
+        let mut last = EMPTY;
+        for changes in &history {
+            last = commit_all(&mut state, changes);
+            let entries = state_entries(&state);
+            prop_assert_eq!(last, root_of(entries.iter().map(|(k, v)| (k.as_slice(), v.as_slice()))));
+            prop_assert_eq!(root(&state), Ok(last));
+        }
+        let entries = state_entries(&state);
+        for key in 0..40_u8 {
+            let key = vec![b's', key];
+            let proof = prove(&state, &key).expect("memory");
+            prop_assert!(verify(&last, &key, entries.get(&key).map(Vec::as_slice), &proof));
+        }
+        let fresh: Vec<(u8, Option<u8>)> = entries.iter().map(|(k, v)| (k[1], Some(v[0]))).collect();
+        let mut other = MemoryState::default();
+        commit_all(&mut other, &fresh);
+        prop_assert_eq!(&state, &other, "the same entries make the same nodes");
+    }
+
+    #[test]
+    fn proofs_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(proof) = borsh::from_slice::<Proof>(&bytes) {
+            prop_assert!(!verify(&Digest([7; 32]), b"s1", None, &proof));
+        }
+    }
+}
