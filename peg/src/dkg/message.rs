@@ -4,7 +4,7 @@ use crate::wire::{self, DecodeError};
 use borsh::{BorshDeserialize, BorshSerialize};
 use windlass_types::{Digest, tagged_hash};
 
-/// The longest package of round 1 or 2, in bytes (67 of 100: about 2,300).
+/// The longest package of round 1 or 2, in bytes (39 of 57: about 1,400).
 pub const MAX_PACKAGE_BYTES: usize = 4096;
 
 /// How far a member is.

@@ -6,6 +6,7 @@ use bitcoin::{
     key::{Secp256k1, TapTweak as _},
     secp256k1::{Message, schnorr},
 };
+use windlass_ledger::{Batch, Genesis, ScriptError};
 
 /// One input: what its signature signs, and the tweak of the key that it is spent with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,18 @@ pub enum SignatureError {
 }
 
 impl Job {
+    /// The job that the ledger's batch is.
+    ///
+    /// # Errors
+    /// A script of it can't be made (an unknown epoch).
+    pub fn from_batch(genesis: &Genesis, batch: &Batch) -> Result<Self, ScriptError> {
+        let mut inputs = Vec::with_capacity(batch.inputs.len());
+        for (index, sighash) in batch.sighashes(genesis)?.into_iter().enumerate() {
+            inputs.push(JobInput { sighash, root: batch.merkle_root(genesis, index)? });
+        }
+        Ok(Self { batch: batch.id, transaction: batch.transaction(genesis)?, inputs })
+    }
+
     /// The transaction's id: signatures don't change it.
     pub fn txid(&self) -> Txid {
         self.transaction.compute_txid()
