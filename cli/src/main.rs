@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! The `windlass` command: see the library.
+
+fn main() -> std::process::ExitCode {
+    windlass::main()
+}

@@ -1,0 +1,28 @@
+//! `windlass channel …`
+
+pub mod close;
+pub mod list;
+pub mod open;
+
+use crate::context::Context;
+use windlass_node::api::ApiError;
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Open a channel between two nodes
+    Open(open::Args),
+    /// All channels, or one node's
+    List(list::Args),
+    /// Close a channel and bring every satoshi back to the chain
+    Close(close::Args),
+}
+
+/// Runs one.
+pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
+    match command {
+        Command::Open(args) => open::run(ctx, args).await,
+        Command::List(args) => list::run(ctx, args).await,
+        Command::Close(args) => close::run(ctx, args).await,
+    }
+}

@@ -1,0 +1,33 @@
+//! `windlass node …`
+
+pub mod info;
+pub mod start;
+pub mod stop;
+
+use super::process;
+use crate::context::Context;
+use windlass_node::api::ApiError;
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Who and where a node is
+    Info(info::Args),
+    /// Stop a node's process
+    Stop(stop::Args),
+    /// Start it again
+    Start(start::Args),
+    /// A wallet node's process
+    #[command(hide = true)]
+    Run(process::RunArgs),
+}
+
+/// Runs one.
+pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
+    match command {
+        Command::Info(args) => info::run(ctx, args).await,
+        Command::Stop(args) => stop::run(ctx, args).await,
+        Command::Start(args) => start::run(ctx, args).await,
+        Command::Run(args) => process::node(args).await,
+    }
+}

@@ -1,0 +1,46 @@
+//! `windlass up`
+
+use super::values::{self, Quorum};
+use crate::{
+    context::Context,
+    network::{self, Wish},
+    render::up,
+};
+use windlass_node::api::ApiError;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many Lightning nodes, in a new network [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    nodes: Option<u16>,
+    /// How many members and how many of them sign, in a new network [default: 3of4]
+    #[arg(long, value_name = "TofN", value_parser = values::quorum)]
+    federation: Option<Quorum>,
+    /// Any free ports instead of the usual ones
+    #[arg(long)]
+    any_ports: bool,
+    /// Stay here and stop everything at Ctrl-C
+    #[arg(long)]
+    foreground: bool,
+}
+
+/// Runs it.
+pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
+    let mut wish = Wish { any_ports: args.any_ports, ..Wish::default() };
+    if let Some(nodes) = args.nodes {
+        wish.nodes = usize::from(nodes);
+    }
+    if let Some(quorum) = args.federation {
+        wish.quorum = quorum;
+    }
+    let report = network::up(ctx, &wish).await?;
+    ctx.sink.finish();
+    ctx.out.result(&report, |paint| up::up(&report, &|rest| ctx.command(rest), paint))?;
+    if !args.foreground {
+        return Ok(());
+    }
+    tokio::signal::ctrl_c().await.map_err(|e| ApiError::failed(format!("Ctrl-C can't be heard: {e}")))?;
+    network::down(ctx, false).await?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! What every command has at hand: the global flags, the network's place, the hub, the outputs.
+
+use crate::{
+    color::{Paint, When},
+    hub::Hub,
+    output::Output,
+    progress::Sink,
+};
+use clap::Args;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{path::PathBuf, time::Duration};
+use windlass_node::api::ApiError;
+use windlass_regtest::api::HubFile;
+
+/// The flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print JSON: the result on stdout, progress and errors as JSON lines on stderr
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// No progress and no hints, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// More of what happens (-vv for all of it)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// Which network
+    #[arg(
+        long,
+        global = true,
+        env = "WINDLASS_NAME",
+        default_value = "default",
+        value_parser = network_name,
+        help_heading = "Global options"
+    )]
+    pub name: String,
+    /// Where networks live [default: ~/.windlass]
+    #[arg(long, global = true, env = "WINDLASS_DATADIR", value_name = "DIR", help_heading = "Global options")]
+    pub datadir: Option<PathBuf>,
+    /// Do not ask before something that can't be undone
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub yes: bool,
+    /// Give up after so long (30s, 5m): exit code 5
+    #[arg(
+        long,
+        global = true,
+        env = "WINDLASS_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = crate::duration::parse,
+        help_heading = "Global options"
+    )]
+    pub timeout: Option<Duration>,
+    /// Return as soon as it is under way; do not mine, do not wait for the effect
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_wait: bool,
+    /// Colour
+    #[arg(long, global = true, env = "WINDLASS_COLOR", value_enum, default_value = "auto", help_heading = "Global options")]
+    pub color: When,
+}
+
+/// A network's name is also its folder's.
+fn network_name(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty()
+        && text.len() <= 40
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a network's name is 1 to 40 letters, digits, - _ or . and starts with a letter or digit".into())
+    }
+}
+
+/// How long a verb may take where no `--timeout` is given.
+pub const VERB_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What a command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The global flags as given.
+    pub global: Global,
+    /// Results.
+    pub out: Output,
+    /// Progress.
+    pub sink: Sink,
+}
+
+impl Context {
+    /// From the flags.
+    pub fn new(global: Global) -> Self {
+        let out = Output::new(global.json, global.quiet, Paint::stdout(global.color));
+        let sink = Sink::new(global.json, global.quiet, global.color);
+        Self { global, out, sink }
+    }
+
+    /// Where all networks of all chains live.
+    ///
+    /// # Errors
+    /// There is neither `--datadir` nor a home.
+    pub fn datadir(&self) -> Result<PathBuf, ApiError> {
+        if let Some(dir) = &self.global.datadir {
+            return std::path::absolute(dir)
+                .map_err(|e| ApiError::usage(format!("--datadir {}: {e}", dir.display())));
+        }
+        let home = std::env::home_dir().filter(|home| home.is_absolute());
+        let home = home.ok_or_else(|| {
+            ApiError::usage("there is no home directory to keep networks in")
+                .hint("say where", "windlass --datadir DIR up")
+        })?;
+        Ok(home.join(".windlass"))
+    }
+
+    /// This network's folder.
+    ///
+    /// # Errors
+    /// As [`Context::datadir`].
+    pub fn network_dir(&self) -> Result<PathBuf, ApiError> {
+        Ok(self.datadir()?.join("regtest").join(&self.global.name))
+    }
+
+    /// `windlass`, with what it takes to mean this network.
+    pub fn command(&self, rest: &str) -> String {
+        let name = match self.global.name.as_str() {
+            "default" => String::new(),
+            name => format!("--name {name} "),
+        };
+        let datadir = match &self.global.datadir {
+            Some(dir) if std::env::var_os("WINDLASS_DATADIR").is_none() => format!("--datadir {} ", dir.display()),
+            _ => String::new(),
+        };
+        format!("windlass {datadir}{name}{rest}")
+    }
+
+    /// The running network's hub.
+    ///
+    /// # Errors
+    /// It does not run: exit code 3.
+    pub fn hub(&self) -> Result<Hub, ApiError> {
+        let file = self.network_dir()?.join("hub.json");
+        let text = match std::fs::read(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(self.not_running()),
+            Err(e) => return Err(ApiError::failed(format!("{} can't be read: {e}", file.display()))),
+        };
+        let hub: HubFile = serde_json::from_slice(&text).map_err(|e| {
+            ApiError::failed(format!("{} is damaged: {e}", file.display())).hint("write it anew", self.command("up"))
+        })?;
+        Ok(Hub::new(hub.api, self.global.timeout.unwrap_or(VERB_TIMEOUT), self.global.no_wait, self.not_running()))
+    }
+
+    /// Asks the hub one verb.
+    ///
+    /// # Errors
+    /// What the hub answers, or that it does not.
+    pub async fn ask<B: Serialize, T: DeserializeOwned>(&self, verb: &str, body: &B) -> Result<T, ApiError> {
+        let hub = self.hub()?;
+        let answer = hub.call(verb, body, &self.sink).await;
+        self.sink.finish();
+        answer
+    }
+
+    fn not_running(&self) -> ApiError {
+        let error = ApiError::not_running(format!("the network {:?} is not running", self.global.name))
+            .hint("start it", self.command("up"));
+        match self.others() {
+            others if others.is_empty() => error,
+            others => {
+                error.hint("or name another one", format!("windlass --name {} status", others.join("|")))
+            }
+        }
+    }
+
+    /// Networks here that have a hub file, this one left out.
+    fn others(&self) -> Vec<String> {
+        let Ok(dir) = self.datadir() else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(dir.join("regtest")) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.path().join("hub.json").exists())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| *name != self.global.name)
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_inside_their_folder() {
+        for bad in ["", ".", "..", "a/b", "../x", "-x", "a b", &"x".repeat(41)] {
+            assert!(network_name(bad).is_err(), "{bad}");
+        }
+        for good in ["default", "other", "ci-7", "v1.2_x"] {
+            assert_eq!(network_name(good).as_deref(), Ok(good));
+        }
+    }
+}

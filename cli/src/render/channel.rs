@@ -1,0 +1,84 @@
+//! Channels and nodes.
+
+use super::{
+    money, short,
+    table::{Align, Table},
+};
+use windlass_node::api::wallet::{ChannelInfo, ChannelState, NodeInfo};
+use windlass_regtest::api::NodeChannel;
+
+/// A state in words.
+pub fn state(state: ChannelState) -> &'static str {
+    match state {
+        ChannelState::Opening => "opening",
+        ChannelState::Usable => "usable",
+        ChannelState::PeerAway => "peer away",
+        ChannelState::Closing => "closing",
+        ChannelState::Closed => "closed",
+    }
+}
+
+/// `windlass channel list`: a line for each end.
+pub fn list(channels: &[NodeChannel]) -> String {
+    if channels.is_empty() {
+        return "no channels".into();
+    }
+    let mut table = Table::new(&[
+        ("Channel", Align::Left),
+        ("Node", Align::Left),
+        ("Peer", Align::Left),
+        ("State", Align::Left),
+        ("Capacity, sat", Align::Right),
+        ("Ours", Align::Right),
+        ("Theirs", Align::Right),
+    ]);
+    for entry in channels {
+        let channel = &entry.channel;
+        table.row([
+            short(&channel.id),
+            &entry.node,
+            entry.peer_name.as_deref().unwrap_or_else(|| short(&channel.peer)),
+            state(channel.state),
+            &money::sat(channel.capacity),
+            &money::msat(channel.local_msat),
+            &money::msat(channel.remote_msat),
+        ]);
+    }
+    table.text("")
+}
+
+/// One channel, as opening and closing leave it.
+pub fn one(channel: &ChannelInfo) -> String {
+    let mut text = format!(
+        "channel {}: {}, capacity {} sat, ours {}, theirs {}\n",
+        short(&channel.id),
+        state(channel.state),
+        money::sat(channel.capacity),
+        money::msat(channel.local_msat),
+        money::msat(channel.remote_msat)
+    );
+    if let Some(funding) = channel.funding {
+        text.push_str(&format!("  funding  {funding}\n"));
+    }
+    if let Some(closing) = channel.closing_txid {
+        text.push_str(&format!("  closing  {closing}\n"));
+    }
+    if let Some(height) = channel.claimable_height {
+        text.push_str(&format!("  ours again from Bitcoin block {height}\n"));
+    }
+    text
+}
+
+/// `windlass node info`.
+pub fn node(info: &NodeInfo) -> String {
+    let mut table = Table::bare(&[Align::Left, Align::Left]);
+    table.row(["name", &info.name]);
+    table.row(["node id", &info.node_id]);
+    table.row(["Lightning", &format!("{}@{}", info.node_id, info.lightning)]);
+    table.row(["sidechain", &info.account]);
+    table.row(["Bitcoin", &format!("block {}", info.synced.height)]);
+    table.row(["peers", &info.peers.len().to_string()]);
+    table.row(["channels", &format!("{}, {} usable", info.channels, info.channels_usable)]);
+    table.row(["version", &info.version]);
+    table.text("")
+}
