@@ -1,1 +1,27 @@
-//! placeholder
+//! The Lightning node of Windlass, directly on LDK. The only crate that names `lightning`.
+//!
+//! [`Node::start`] takes a [`Config`] and [`Parts`] (bitcoind, the on-chain wallet, a store, fee rates)
+//! and runs until [`Node::stop`]. Everything that it does is durable before it leaves the node, so it
+//! may be killed at any time: LDK's monitors and manager and our own book go to the disk in one
+//! commit, and messages that depend on it wait for that (see `ldk/committer.rs`).
+//!
+//! What is absent: the sidechain, and any rule about what a payment is for.
+
+mod book;
+mod config;
+mod error;
+mod ids;
+mod ldk;
+mod model;
+mod node;
+mod record;
+
+pub use book::BookError;
+pub use config::{Config, Parts};
+pub use error::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError, StartError, WaitError};
+pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError};
+pub use model::{
+    Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer,
+};
+pub use node::{Node, OpenRequest};
+pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding};

@@ -1,0 +1,270 @@
+//! What the node remembers beside LDK: payments, what flowed over each channel, what the chain did
+//! with its money, and where peers were.
+//!
+//! The book is held in memory. A change marks its row; [`Book::take`] gives the marked rows to the
+//! committer, which writes them in the same commit as the `ChannelManager`. LDK hands out an event
+//! again after a crash if the manager on the disk still has it, so the book also stores which
+//! events it has counted that LDK may still have: [`Book::is_replay`].
+
+mod payments;
+mod rows;
+mod trace;
+
+pub(crate) use payments::now;
+pub(crate) use rows::{Closed, Facts, Flow, Opening};
+pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
+
+use crate::{ChannelId, Direction, Payment, PaymentHash};
+use bitcoin::Txid;
+use bitcoin::hashes::{Hash, sha256};
+use bitcoin::secp256k1::PublicKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use windlass_store::{Store, StoreError, Writes};
+use windlass_types::BlockRef;
+
+/// The value of both anchors, which the funder gives (BOLT 3).
+pub(crate) const ANCHORS_SAT: u64 = 2 * ANCHOR_SAT;
+
+/// Why the book can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A row was written by a newer version, or is damaged.
+    #[error("the row {key:?} of {table} can't be read: {reason}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+const PAYMENTS: &str = "ln.payments";
+const OPENINGS: &str = "ln.openings";
+const FACTS: &str = "ln.channels";
+const FLOWS: &str = "ln.flows";
+const TRACES: &str = "ln.traces";
+const FEES: &str = "ln.wallet_fees";
+const PEERS: &str = "ln.peers";
+const META: &str = "ln.meta";
+const META_TIP: &str = "traced_to";
+const META_COUNTED: &str = "counted_events";
+
+/// A row that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Row {
+    Payment(Direction, PaymentHash),
+    Opening(u128),
+    Facts(ChannelId),
+    Flow(ChannelId),
+    Trace(ChannelId),
+    Fee(Txid),
+    Peer(PublicKey),
+    Tip,
+}
+
+/// The book's content.
+#[derive(Default)]
+pub(crate) struct Pages {
+    pub(crate) payments: BTreeMap<(Direction, PaymentHash), Payment>,
+    pub(crate) openings: BTreeMap<u128, Opening>,
+    pub(crate) facts: BTreeMap<ChannelId, Facts>,
+    pub(crate) flows: BTreeMap<ChannelId, Flow>,
+    pub(crate) traces: BTreeMap<ChannelId, Trace>,
+    /// What the wallet paid in each transaction that lifts another's fee.
+    pub(crate) fees: BTreeMap<Txid, u64>,
+    pub(crate) peers: BTreeMap<PublicKey, String>,
+    /// The block up to which the chain was searched.
+    pub(crate) tip: Option<BlockRef>,
+    dirty: BTreeSet<Row>,
+    /// Hashes of counted events that LDK may hand out again after a crash.
+    counted: Vec<[u8; 32]>,
+    /// How many of them LDK has let go of.
+    drained: usize,
+    /// From before the start: to be left out if they come again.
+    replays: Vec<[u8; 32]>,
+}
+
+/// The book; see the module's head.
+pub(crate) struct Book {
+    pages: Mutex<Pages>,
+    changed: watch::Sender<u64>,
+}
+
+fn payment_key(direction: Direction, hash: PaymentHash) -> String {
+    match direction {
+        Direction::Out => format!("out/{hash}"),
+        Direction::In => format!("in/{hash}"),
+    }
+}
+
+/// All rows of a table, their keys read by `key`.
+fn rows<K: Ord, V: DeserializeOwned>(
+    store: &Store,
+    table: &'static str,
+    key: impl Fn(&str) -> Option<K>,
+) -> Result<BTreeMap<K, V>, BookError> {
+    let mut rows = BTreeMap::new();
+    for (name, value) in store.scan(table, b"")? {
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let bad = |reason: String| BookError::Row { table, key: name.clone(), reason };
+        let key = key(&name).ok_or_else(|| bad("its key is malformed".into()))?;
+        rows.insert(key, serde_json::from_slice(&value).map_err(|error| bad(error.to_string()))?);
+    }
+    Ok(rows)
+}
+
+fn meta<T: DeserializeOwned>(store: &Store, key: &'static str) -> Result<Option<T>, BookError> {
+    let Some(value) = store.get(META, key.as_bytes())? else { return Ok(None) };
+    let value = serde_json::from_slice(&value);
+    value.map(Some).map_err(|error| BookError::Row { table: META, key: key.into(), reason: error.to_string() })
+}
+
+impl Book {
+    /// Reads the book.
+    pub(crate) fn open(store: &Store) -> Result<Self, BookError> {
+        let payments: BTreeMap<String, Payment> = rows(store, PAYMENTS, |key| Some(key.to_owned()))?;
+        let pages = Pages {
+            payments: payments.into_values().map(|payment| ((payment.direction, payment.hash), payment)).collect(),
+            openings: rows(store, OPENINGS, |key| u128::from_str_radix(key, 16).ok())?,
+            facts: rows(store, FACTS, |key| key.parse().ok())?,
+            flows: rows(store, FLOWS, |key| key.parse().ok())?,
+            traces: rows(store, TRACES, |key| key.parse().ok())?,
+            fees: rows(store, FEES, |key| key.parse().ok())?,
+            peers: rows(store, PEERS, |key| key.parse().ok())?,
+            tip: meta(store, META_TIP)?,
+            replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?.unwrap_or_default().into_iter().map(|h| h.0).collect(),
+            ..Pages::default()
+        };
+        Ok(Self { pages: Mutex::new(pages), changed: watch::Sender::new(0) })
+    }
+
+    /// The pages, to read.
+    pub(crate) fn read(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes pages and wakes who waits for a change. `change` returns the rows that it touched.
+    pub(crate) fn write<I: IntoIterator<Item = Row>>(&self, change: impl FnOnce(&mut Pages) -> I) {
+        let mut pages = self.read();
+        let touched = change(&mut pages);
+        pages.dirty.extend(touched);
+        drop(pages);
+        self.touch();
+    }
+
+    /// Wakes who waits for a change.
+    pub(crate) fn touch(&self) {
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Changes whenever anything that a waiter may look at has changed.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// True if this event was counted before the node's last end. Otherwise notes that it will be
+    /// counted now.
+    pub(crate) fn is_replay(&self, event: &[u8]) -> bool {
+        let hash = sha256::Hash::hash(event).to_byte_array();
+        let mut pages = self.read();
+        if let Some(at) = pages.replays.iter().position(|known| *known == hash) {
+            pages.replays.swap_remove(at);
+            // Still unknown to the manager on the disk: keep it until LDK lets go of it.
+            pages.counted.push(hash);
+            return true;
+        }
+        pages.counted.push(hash);
+        false
+    }
+
+    /// All events that LDK had kept from before the start were handled: from now on an equal event
+    /// is another one.
+    pub(crate) fn replays_are_over(&self) {
+        self.read().replays.clear();
+    }
+
+    /// LDK has let go of all events that were handled up to now.
+    pub(crate) fn events_are_drained(&self) {
+        let mut pages = self.read();
+        pages.drained = pages.counted.len();
+    }
+
+    /// The rows that were changed, for one commit.
+    pub(crate) fn take(&self) -> Writes {
+        let mut pages = self.read();
+        let drained = std::mem::take(&mut pages.drained);
+        pages.counted.drain(..drained);
+        let dirty = std::mem::take(&mut pages.dirty);
+        let mut writes = Writes::new();
+        for row in dirty {
+            pages.add(&mut writes, &row);
+        }
+        let counted: Vec<PaymentHash> =
+            pages.counted.iter().chain(&pages.replays).map(|hash| PaymentHash(*hash)).collect();
+        writes.add_put(META, META_COUNTED.as_bytes(), &json(&counted));
+        writes
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("rows have string keys and no failing serializers")
+}
+
+fn add_row<T: Serialize>(writes: &mut Writes, table: &str, key: &str, value: Option<&T>) {
+    match value {
+        Some(value) => writes.add_put(table, key.as_bytes(), &json(value)),
+        None => writes.add_delete(table, key.as_bytes()),
+    }
+}
+
+impl Pages {
+    fn add(&self, writes: &mut Writes, row: &Row) {
+        match row {
+            Row::Payment(direction, hash) => {
+                let payment = self.payments.get(&(*direction, *hash));
+                add_row(writes, PAYMENTS, &payment_key(*direction, *hash), payment);
+            }
+            Row::Opening(user_id) => add_row(writes, OPENINGS, &format!("{user_id:032x}"), self.openings.get(user_id)),
+            Row::Facts(id) => add_row(writes, FACTS, &id.to_string(), self.facts.get(id)),
+            Row::Flow(id) => add_row(writes, FLOWS, &id.to_string(), self.flows.get(id)),
+            Row::Trace(id) => add_row(writes, TRACES, &id.to_string(), self.traces.get(id)),
+            Row::Fee(txid) => add_row(writes, FEES, &txid.to_string(), self.fees.get(txid)),
+            Row::Peer(key) => add_row(writes, PEERS, &key.to_string(), self.peers.get(key)),
+            Row::Tip => add_row(writes, META, META_TIP, self.tip.as_ref()),
+        }
+    }
+}
+
+/// Notes what the wallet paid in a transaction that lifts another's fee.
+pub(crate) trait FeeNotes: Send + Sync {
+    /// `txid` costs the wallet `fee_sat`.
+    fn note(&self, txid: Txid, fee_sat: u64);
+}
+
+impl FeeNotes for Book {
+    fn note(&self, txid: Txid, fee_sat: u64) {
+        self.write(|pages| {
+            pages.fees.insert(txid, fee_sat);
+            [Row::Fee(txid)]
+        });
+    }
+}
+
+impl FeeNotes for Arc<Book> {
+    fn note(&self, txid: Txid, fee_sat: u64) {
+        self.as_ref().note(txid, fee_sat);
+    }
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! Payments and what they moved.
+
+use super::{Book, Flow, Pages, Row};
+use crate::{ChannelId, Direction, Payment, PaymentFailure, PaymentHash, PaymentState};
+use std::time::{SystemTime, UNIX_EPOCH};
+use windlass_types::Msat;
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+impl Book {
+    pub(crate) fn payment(&self, direction: Direction, hash: PaymentHash) -> Option<Payment> {
+        self.read().payments.get(&(direction, hash)).cloned()
+    }
+
+    pub(crate) fn put_payment(&self, payment: Payment) {
+        let (direction, hash) = (payment.direction, payment.hash);
+        self.write(|pages| {
+            pages.payments.insert((direction, hash), payment);
+            [Row::Payment(direction, hash)]
+        });
+    }
+
+    /// Our payment arrived.
+    pub(crate) fn payment_sent(&self, hash: PaymentHash, preimage: [u8; 32], amount: Option<u64>, fee: Option<u64>) {
+        self.settle(Direction::Out, hash, |payment| {
+            payment.state = PaymentState::Succeeded { preimage: Some(hex::encode(preimage)) };
+            payment.fee = fee.map(Msat::new);
+            payment.amount = amount.map(Msat::new).or(payment.amount);
+        });
+    }
+
+    /// Our payment failed. One that is known to have arrived stays so.
+    pub(crate) fn payment_failed(&self, hash: PaymentHash, reason: PaymentFailure) {
+        self.settle(Direction::Out, hash, |payment| {
+            if !matches!(payment.state, PaymentState::Succeeded { .. }) {
+                payment.state = PaymentState::Failed { reason };
+            }
+        });
+    }
+
+    /// We were paid.
+    pub(crate) fn payment_received(&self, hash: PaymentHash, preimage: Option<[u8; 32]>, amount: u64) {
+        self.settle(Direction::In, hash, |payment| {
+            payment.state = PaymentState::Succeeded { preimage: preimage.map(hex::encode) };
+            payment.amount = Some(Msat::new(amount));
+            payment.fee = Some(Msat::ZERO);
+        });
+    }
+
+    fn settle(&self, direction: Direction, hash: PaymentHash, change: impl FnOnce(&mut Payment)) {
+        self.write(|pages| {
+            let payment = pages.payments.entry((direction, hash)).or_insert_with(|| Payment {
+                hash,
+                direction,
+                amount: None,
+                fee: None,
+                state: PaymentState::Pending,
+                invoice: None,
+                memo: String::new(),
+                payee: None,
+                created_at: now(),
+                settled_at: None,
+                expires_at: None,
+            });
+            change(payment);
+            payment.settled_at.get_or_insert_with(now);
+            [Row::Payment(direction, hash)]
+        });
+    }
+
+    /// Adds to what moved over `channel`.
+    pub(crate) fn flow(&self, channel: ChannelId, change: impl FnOnce(&mut Flow)) {
+        self.write(|pages| {
+            change(pages.flows.entry(channel).or_default());
+            [Row::Flow(channel)]
+        });
+    }
+}
+
+impl Pages {
+    /// The channel that a path named by `scid`.
+    pub(crate) fn by_scid(&self, scid: u64) -> Option<ChannelId> {
+        // Aliases are unique only within a node and its peers; newer channels win.
+        self.facts.iter().find(|(_, facts)| facts.scids.contains(&scid)).map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,75 @@
+//! The rows of the book that are about channels.
+
+use crate::{ChannelId, CloseKind};
+use bitcoin::secp256k1::PublicKey;
+use bitcoin::{OutPoint, Txid};
+use serde::{Deserialize, Serialize};
+
+/// What was agreed when a channel was proposed. Written before anything is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) peer: PublicKey,
+    pub(crate) capacity_sat: u64,
+    pub(crate) push_msat: u64,
+    pub(crate) we_funded: bool,
+    pub(crate) announce: bool,
+    /// The funding transaction, once we have made it, and its fee.
+    pub(crate) funding: Option<(Txid, u64)>,
+    /// Why nothing came of it.
+    pub(crate) failed: Option<String>,
+    /// The channel that came of it.
+    pub(crate) channel: Option<ChannelId>,
+}
+
+/// What stays true of a channel, and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) user_id: u128,
+    pub(crate) peer: PublicKey,
+    pub(crate) funding: OutPoint,
+    pub(crate) capacity_sat: u64,
+    pub(crate) push_msat: u64,
+    pub(crate) we_funded: bool,
+    pub(crate) announce: bool,
+    /// All short ids and aliases that paths named it by.
+    pub(crate) scids: Vec<u64>,
+    pub(crate) closed: Option<Closed>,
+}
+
+/// LDK's word on the end of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Closed {
+    pub(crate) kind: CloseKind,
+    pub(crate) reason: String,
+    pub(crate) balance_msat: u64,
+}
+
+/// What moved over a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Flow {
+    pub(crate) received_msat: u64,
+    pub(crate) sent_msat: u64,
+    pub(crate) routing_fees_msat: u64,
+    pub(crate) forwarded_in_msat: u64,
+    pub(crate) forwarded_out_msat: u64,
+}
+
+impl Facts {
+    /// Our balance at the opening.
+    pub(crate) const fn opening_msat(&self) -> u64 {
+        if self.we_funded {
+            self.capacity_sat.saturating_mul(1000).saturating_sub(self.push_msat)
+        } else {
+            self.push_msat
+        }
+    }
+
+    /// Our balance by this account.
+    pub(crate) const fn balance_msat(&self, flow: &Flow) -> u64 {
+        self.opening_msat()
+            .saturating_add(flow.received_msat)
+            .saturating_add(flow.forwarded_in_msat)
+            .saturating_sub(flow.sent_msat)
+            .saturating_sub(flow.forwarded_out_msat)
+    }
+}

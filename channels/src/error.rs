@@ -1,0 +1,282 @@
+//! What can go wrong, one enum per operation, each with its culprit.
+
+use crate::book::BookError;
+use crate::{ChannelId, PaymentFailure, PaymentHash};
+use bitcoin::secp256k1::PublicKey;
+use bitcoin::{Amount, Network};
+use std::net::SocketAddr;
+use windlass_chain::{RpcError, SyncError};
+use windlass_types::Msat;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, or the address is not ours.
+    #[error("can't listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// bitcoind does not answer.
+    #[error(transparent)]
+    Bitcoind(#[from] RpcError),
+    /// bitcoind is on another network.
+    #[error("bitcoind is on {found}, the node on {expected}")]
+    WrongNetwork {
+        /// bitcoind's.
+        found: Network,
+        /// Ours.
+        expected: Network,
+    },
+    /// The wallet can't follow the chain.
+    #[error("the wallet can't follow the chain")]
+    Wallet(#[from] SyncError),
+    /// Our own records can't be read.
+    #[error("the node's records can't be read")]
+    Book(#[from] BookError),
+    /// LDK's state can't be read.
+    #[error("{part} can't be read from the store: {reason}")]
+    Damaged {
+        /// Which part.
+        part: &'static str,
+        /// What LDK says.
+        reason: String,
+    },
+    /// The channels' view of the chain can't be brought to bitcoind's.
+    #[error("the channels can't be brought to bitcoind's tip: {0}")]
+    Chain(String),
+}
+
+/// Why a peer could not be connected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// It does not answer, or is another node.
+    #[error("can't reach {node_id} at {address}: {reason}")]
+    Unreachable {
+        /// The node.
+        node_id: PublicKey,
+        /// Where it should be.
+        address: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The key is our own.
+    #[error("{0} is this node itself")]
+    Ourselves(PublicKey),
+    /// No address is known.
+    #[error("no address of {0} is known: connect to <public key>@<host>:<port> first")]
+    UnknownAddress(PublicKey),
+}
+
+/// Why a channel was not opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The wallet has too little.
+    #[error("there are {have} on chain to spend, the channel needs {need} (with {fee} fee and {reserve} kept for closes)")]
+    InsufficientFunds {
+        /// What may be spent now.
+        have: Amount,
+        /// The amount, the fee and the reserve.
+        need: Amount,
+        /// The fee of the funding transaction, estimated.
+        fee: Amount,
+        /// What stays in the wallet to lift the fees of closes by force.
+        reserve: Amount,
+    },
+    /// Too small to be worth its fees.
+    #[error("{amount} is too small for a channel: it takes {least} or more")]
+    TooSmall {
+        /// As asked.
+        amount: Amount,
+        /// The least.
+        least: Amount,
+    },
+    /// More is pushed than is there to push.
+    #[error("{push} can't be pushed: of {amount} at most {most} may be the peer's at the start")]
+    PushTooLarge {
+        /// As asked.
+        push: Msat,
+        /// The channel's value.
+        amount: Amount,
+        /// The most.
+        most: Msat,
+    },
+    /// There is no connection to the peer.
+    #[error(transparent)]
+    Peer(#[from] ConnectError),
+    /// LDK or the peer said no.
+    #[error("the channel with {peer} was not opened: {reason}")]
+    Refused {
+        /// The peer.
+        peer: PublicKey,
+        /// Its words, or LDK's.
+        reason: String,
+    },
+    /// The peer did not finish in time.
+    #[error("{peer} did not finish opening the channel in time")]
+    TimedOut {
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
+/// Why a channel was not found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// None has this id.
+    #[error("no channel has an id that starts with {0:?}")]
+    Unknown(String),
+    /// More than one has.
+    #[error("{prefix:?} is the start of several channels' ids: {}", list(.found))]
+    Ambiguous {
+        /// As given.
+        prefix: String,
+        /// Those that it fits.
+        found: Vec<ChannelId>,
+    },
+}
+
+fn list(ids: &[ChannelId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Why a channel was not closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// There is no such open channel.
+    #[error("{0} is no open channel")]
+    Unknown(ChannelId),
+    /// A close together needs the peer.
+    #[error("{peer} is not connected: wait for it, or close by force")]
+    Offline {
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// LDK said no.
+    #[error("channel {channel} can't be closed: {reason}")]
+    Refused {
+        /// The channel.
+        channel: ChannelId,
+        /// LDK's words.
+        reason: String,
+    },
+}
+
+/// Why there is no invoice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvoiceError {
+    /// Zero.
+    #[error("an invoice over nothing can't be paid: leave the amount out, or give one")]
+    Zero,
+    /// More than the channels can take in.
+    #[error("the channels can receive {have}, the invoice is over {need}")]
+    InsufficientInbound {
+        /// What they can.
+        have: Msat,
+        /// What is asked for.
+        need: Msat,
+    },
+    /// The text is too long for an invoice.
+    #[error("the description has {found} bytes, an invoice holds {most}")]
+    MemoTooLong {
+        /// Its length.
+        found: usize,
+        /// The most.
+        most: usize,
+    },
+    /// LDK said no.
+    #[error("no invoice: {0}")]
+    Refused(String),
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
+/// Why nothing was paid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PayError {
+    /// Not an invoice.
+    #[error("{text:?} is not a Lightning invoice: {reason}")]
+    Malformed {
+        /// The text as given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// For another network.
+    #[error("the invoice is for {found}, this node is on {expected}")]
+    WrongNetwork {
+        /// The invoice's.
+        found: String,
+        /// Ours.
+        expected: Network,
+    },
+    /// Too late.
+    #[error("the invoice expired {seconds_ago} s ago: ask for a new one")]
+    Expired {
+        /// How long ago.
+        seconds_ago: u64,
+    },
+    /// Paid before, by us.
+    #[error("invoice {0} is already paid")]
+    AlreadyPaid(PaymentHash),
+    /// Being paid, by us.
+    #[error("invoice {0} is being paid already")]
+    InFlight(PaymentHash),
+    /// Our own.
+    #[error("the invoice is this node's own")]
+    OwnInvoice,
+    /// The invoice leaves the amount open.
+    #[error("the invoice has no amount: say how much to pay")]
+    AmountMissing,
+    /// The invoice says how much.
+    #[error("the invoice is over {invoice}, {given} was given: leave the amount out")]
+    AmountMismatch {
+        /// The invoice's.
+        invoice: Msat,
+        /// The one given.
+        given: Msat,
+    },
+    /// The channels can't send so much.
+    #[error("the channels can send {have} now, the payment needs {need} and fees")]
+    InsufficientBalance {
+        /// What they can.
+        have: Msat,
+        /// What is asked for.
+        need: Msat,
+    },
+    /// It was tried and failed.
+    #[error("payment {hash} failed: {reason}")]
+    Failed {
+        /// Which.
+        hash: PaymentHash,
+        /// Why.
+        #[source]
+        reason: PaymentFailure,
+    },
+    /// It is still on its way.
+    #[error("payment {0} is still on its way; it may yet arrive")]
+    TimedOut(PaymentHash),
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
+/// Why a wait ended without what it waited for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WaitError {
+    /// It took too long.
+    #[error("{0} took too long")]
+    TimedOut(&'static str),
+    /// bitcoind does not answer.
+    #[error(transparent)]
+    Bitcoind(#[from] RpcError),
+    /// The node has stopped.
+    #[error("the node has stopped: {0}")]
+    Stopped(String),
+}

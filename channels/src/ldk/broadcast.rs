@@ -1,0 +1,63 @@
+//! LDK's transactions on their way to bitcoind.
+
+use bitcoin::Transaction;
+use lightning::chain::chaininterface::BroadcasterInterface;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use windlass_chain::{Bitcoind, BroadcastError};
+
+/// Packages that may wait for a bitcoind that is down. LDK sends what matters again, so the
+/// newest may be dropped.
+const QUEUE_LEN: usize = 1024;
+
+/// How long to wait for a bitcoind that does not answer.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Queues what LDK wants broadcast; [`Relay::run`] sends it.
+#[derive(Debug)]
+pub(crate) struct Broadcaster(mpsc::Sender<Vec<Transaction>>);
+
+/// The other end of the queue.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    queue: mpsc::Receiver<Vec<Transaction>>,
+    bitcoind: Bitcoind,
+}
+
+pub(crate) fn pair(bitcoind: Bitcoind) -> (Broadcaster, Relay) {
+    let (sender, queue) = mpsc::channel(QUEUE_LEN);
+    (Broadcaster(sender), Relay { queue, bitcoind })
+}
+
+impl BroadcasterInterface for Broadcaster {
+    fn broadcast_transactions(&self, transactions: &[&Transaction]) {
+        let package = transactions.iter().map(|&transaction| transaction.clone()).collect();
+        if self.0.try_send(package).is_err() {
+            tracing::warn!("too many transactions wait for bitcoind; LDK will send this one again");
+        }
+    }
+}
+
+impl Relay {
+    /// Sends until the queue's other end is gone. A package's transactions go in order: a child
+    /// that pays for its parent comes after it.
+    pub(crate) async fn run(mut self) {
+        while let Some(package) = self.queue.recv().await {
+            for transaction in package {
+                self.send(&transaction).await;
+            }
+        }
+    }
+
+    async fn send(&self, transaction: &Transaction) {
+        let txid = transaction.compute_txid();
+        loop {
+            match self.bitcoind.broadcast(transaction).await {
+                Ok(_) => return tracing::debug!(%txid, "broadcast"),
+                Err(BroadcastError::Rpc(error)) if error.is_unreachable() => tokio::time::sleep(RETRY).await,
+                // Common and harmless: the other side's close came first, or ours is mined already.
+                Err(error) => return tracing::info!(%error, "not broadcast"),
+            }
+        }
+    }
+}

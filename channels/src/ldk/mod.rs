@@ -1,0 +1,12 @@
+//! What LDK needs from us, and its types put together.
+
+pub(crate) mod blocks;
+pub(crate) mod broadcast;
+pub(crate) mod coins;
+pub(crate) mod committer;
+pub(crate) mod fees;
+pub(crate) mod keys;
+pub(crate) mod kv;
+pub(crate) mod load;
+pub(crate) mod log;
+pub(crate) mod stack;

@@ -1,0 +1,235 @@
+//! What a node tells about itself.
+
+use crate::{ChannelId, PaymentHash};
+use bitcoin::secp256k1::PublicKey;
+use bitcoin::{Amount, OutPoint};
+use serde::{Deserialize, Serialize};
+use windlass_types::{BlockRef, Msat};
+
+/// A node at a glance.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Info {
+    /// Its public key.
+    pub node_id: PublicKey,
+    /// Its name in gossip.
+    pub alias: String,
+    /// `<public key>@<host>:<port>`, to give to others.
+    pub uri: String,
+    /// The Bitcoin network.
+    pub network: bitcoin::Network,
+    /// The block that all its parts have seen.
+    pub synced_to: BlockRef,
+    /// Connected peers.
+    pub peers: u32,
+    /// Channels that are not closed.
+    pub channels: u32,
+    /// Channels that can carry a payment now.
+    pub usable_channels: u32,
+    /// Nodes known from gossip.
+    pub known_nodes: u32,
+    /// Channels known from gossip.
+    pub known_channels: u32,
+    /// What the open channels can send in all, fees of the way not counted.
+    pub can_send: Msat,
+    /// What the open channels can receive in all.
+    pub can_receive: Msat,
+}
+
+/// Another node that this one knows how to reach.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its public key.
+    pub node_id: PublicKey,
+    /// Where it was reached last, or where it connected from.
+    pub address: Option<String>,
+    /// There is a connection.
+    pub connected: bool,
+}
+
+/// Where a channel is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelState {
+    /// The funding transaction waits for confirmations, or for the peer to see them.
+    Pending,
+    /// It carries payments.
+    Usable,
+    /// It is open, but the peer is not connected.
+    Offline,
+    /// It is being closed together with the peer.
+    Closing,
+}
+
+/// An open channel.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Channel {
+    /// Its id.
+    pub id: ChannelId,
+    /// The node at the other end.
+    pub peer: PublicKey,
+    /// Where it is in its life.
+    pub state: ChannelState,
+    /// We funded it, so we pay the commitment's or closing transaction's fee.
+    pub we_funded: bool,
+    /// It is announced in gossip (or will be, after six confirmations).
+    pub announced: bool,
+    /// Gossip knows it with the fees of both ends: others find ways over it.
+    pub in_gossip: bool,
+    /// The funding output's value.
+    pub capacity: Amount,
+    /// Our part, payments in flight not counted, before a close's fee.
+    pub ours: Msat,
+    /// The peer's part, likewise.
+    pub theirs: Msat,
+    /// Value in payments that are in flight.
+    pub in_flight: Msat,
+    /// The most that one payment over it can send now.
+    pub can_send: Msat,
+    /// The most that it can receive now.
+    pub can_receive: Msat,
+    /// What we must keep in it as a pledge.
+    pub reserve: Amount,
+    /// The funding output.
+    pub funding: Option<OutPoint>,
+    /// Its short id, `block x transaction x output`, once the funding is confirmed.
+    pub short_id: Option<String>,
+    /// The funding transaction's confirmations.
+    pub confirmations: u32,
+    /// The confirmations that both ends wait for.
+    pub confirmations_required: u32,
+}
+
+/// Which way a payment went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// We paid.
+    Out,
+    /// We were paid, or asked to be.
+    In,
+}
+
+/// How a payment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum PaymentState {
+    /// Ours, on its way; or an invoice that nobody has paid yet.
+    Pending,
+    /// It arrived.
+    Succeeded {
+        /// The proof, in hex.
+        preimage: Option<String>,
+    },
+    /// It did not arrive and never will; the money is where it was.
+    Failed {
+        /// Why.
+        reason: PaymentFailure,
+    },
+}
+
+/// Why a payment failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentFailure {
+    /// No way to the payee with enough room.
+    #[error("no route to the payee with enough capacity")]
+    NoRoute,
+    /// The payee said no: an unknown, paid or expired invoice.
+    #[error("the payee refused the payment: its invoice is unknown there, already paid or expired")]
+    Refused,
+    /// Each way that was tried failed.
+    #[error("every route that was tried failed")]
+    Exhausted,
+    /// The invoice expired meanwhile.
+    #[error("the invoice expired before the payment arrived")]
+    Expired,
+    /// Given up by this node's user.
+    #[error("given up")]
+    Abandoned,
+    /// This node stopped before anything was sent.
+    #[error("nothing was sent: the node stopped first")]
+    NotSent,
+    /// LDK's word for something rare.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A payment, or an invoice that waits for one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// Its hash, and its name.
+    pub hash: PaymentHash,
+    /// Which way.
+    pub direction: Direction,
+    /// The value that reaches the payee; none for an open invoice without an amount.
+    pub amount: Option<Msat>,
+    /// What the nodes on the way got, once it arrived.
+    pub fee: Option<Msat>,
+    /// How it stands.
+    #[serde(flatten)]
+    pub state: PaymentState,
+    /// The invoice.
+    pub invoice: Option<String>,
+    /// What the invoice says it is for.
+    pub memo: String,
+    /// The payee.
+    pub payee: Option<PublicKey>,
+    /// When the payment or invoice was made, in seconds since 1970.
+    pub created_at: u64,
+    /// When it succeeded or failed.
+    pub settled_at: Option<u64>,
+    /// When the invoice expires.
+    pub expires_at: Option<u64>,
+}
+
+/// What happens at a node. A subscriber that is slow misses some; the state is never only here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// A channel's funding is negotiated.
+    ChannelPending {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// A channel carries payments.
+    ChannelReady {
+        /// Which.
+        channel: ChannelId,
+    },
+    /// A channel is closed; its money may still be on the way to the wallet.
+    ChannelClosed {
+        /// Which.
+        channel: ChannelId,
+        /// Why.
+        reason: String,
+    },
+    /// We were paid.
+    PaymentReceived {
+        /// Which.
+        hash: PaymentHash,
+        /// How much.
+        amount: Msat,
+    },
+    /// Our payment arrived.
+    PaymentSent {
+        /// Which.
+        hash: PaymentHash,
+    },
+    /// Our payment failed.
+    PaymentFailed {
+        /// Which.
+        hash: PaymentHash,
+        /// Why.
+        reason: PaymentFailure,
+    },
+    /// A payment of others went through us.
+    PaymentForwarded {
+        /// What we earned.
+        fee: Msat,
+    },
+    /// All parts have seen this block.
+    Synced {
+        /// The tip.
+        tip: BlockRef,
+    },
+}

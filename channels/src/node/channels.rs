@@ -1,0 +1,172 @@
+//! The list of channels.
+
+use super::{Node, count};
+use crate::book::{Flow, Row, ANCHORS_SAT};
+use crate::{Channel, ChannelId, ChannelState, FindError};
+use bitcoin::{Amount, OutPoint};
+use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
+use windlass_types::Msat;
+
+/// `block x transaction x output`, as people write it.
+fn short_id(scid: u64) -> String {
+    format!("{}x{}x{}", scid >> 40, (scid >> 16) & 0xff_ffff, scid & 0xffff)
+}
+
+fn state(details: &ChannelDetails) -> ChannelState {
+    let open = details.channel_shutdown_state.is_none_or(|state| state == ChannelShutdownState::NotShuttingDown);
+    match (open, details.is_channel_ready, details.is_usable) {
+        (false, ..) => ChannelState::Closing,
+        (true, false, _) => ChannelState::Pending,
+        (true, true, true) => ChannelState::Usable,
+        (true, true, false) => ChannelState::Offline,
+    }
+}
+
+impl Node {
+    /// All channels that are not closed, the pending ones included.
+    pub fn channels(&self) -> Vec<Channel> {
+        let mut channels: Vec<Channel> =
+            self.channel_manager.list_channels().iter().filter_map(|details| self.channel_of(details)).collect();
+        channels.sort_by_key(|channel| channel.id);
+        channels
+    }
+
+    /// The open channel with this id.
+    pub fn channel(&self, id: ChannelId) -> Option<Channel> {
+        self.channels().into_iter().find(|channel| channel.id == id)
+    }
+
+    /// The open channel whose id starts with `prefix`.
+    ///
+    /// # Errors
+    /// None has, or several have.
+    pub fn find_channel(&self, prefix: &str) -> Result<Channel, FindError> {
+        let wanted = prefix.to_lowercase();
+        let mut found: Vec<Channel> =
+            self.channels().into_iter().filter(|channel| channel.id.to_string().starts_with(&wanted)).collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(channel), true) if !wanted.is_empty() => Ok(channel),
+            (Some(last), _) => {
+                found.push(last);
+                let found = found.iter().map(|channel| channel.id).collect();
+                Err(FindError::Ambiguous { prefix: prefix.into(), found })
+            }
+            (None, _) => Err(FindError::Unknown(prefix.into())),
+        }
+    }
+
+    fn channel_of(&self, details: &ChannelDetails) -> Option<Channel> {
+        let funding = details.funding_txo?;
+        let id = ChannelId(details.channel_id.0);
+        let capacity = Amount::from_sat(details.channel_value_satoshis);
+        let outgoing: u64 = details.pending_outbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
+        let incoming: u64 = details.pending_inbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
+        let reserve = details.unspendable_punishment_reserve.unwrap_or(0);
+        let ours = self.our_balance(details, id, reserve);
+        let all = capacity.to_sat().saturating_mul(1000);
+        Some(Channel {
+            id,
+            peer: details.counterparty.node_id,
+            state: state(details),
+            we_funded: details.is_outbound,
+            announced: details.is_announced,
+            in_gossip: self.is_in_gossip(details),
+            capacity,
+            ours: Msat::new(ours),
+            theirs: Msat::new(all.saturating_sub(ours).saturating_sub(outgoing).saturating_sub(incoming)),
+            in_flight: Msat::new(outgoing.saturating_add(incoming)),
+            can_send: Msat::new(if details.is_usable { details.next_outbound_htlc_limit_msat } else { 0 }),
+            can_receive: Msat::new(if details.is_usable { details.inbound_capacity_msat } else { 0 }),
+            reserve: Amount::from_sat(reserve),
+            funding: Some(OutPoint::new(funding.txid, u32::from(funding.index))),
+            short_id: details.short_channel_id.map(short_id),
+            confirmations: details.confirmations.unwrap_or(0),
+            confirmations_required: details.confirmations_required.unwrap_or(0),
+        })
+    }
+
+    /// LDK says what we can send, which is the balance less the reserve and, for the funder, the
+    /// anchors. Below those it says zero, and only our own account knows.
+    fn our_balance(&self, details: &ChannelDetails, id: ChannelId, reserve_sat: u64) -> u64 {
+        if details.outbound_capacity_msat > 0 {
+            let anchors_sat = if details.is_outbound { ANCHORS_SAT } else { 0 };
+            return details.outbound_capacity_msat + (reserve_sat + anchors_sat) * 1000;
+        }
+        let pages = self.book.read();
+        let flow = pages.flows.get(&id).copied().unwrap_or(Flow::default());
+        pages.facts.get(&id).map_or(0, |facts| facts.balance_msat(&flow))
+    }
+
+    fn is_in_gossip(&self, details: &ChannelDetails) -> bool {
+        let Some(scid) = details.short_channel_id else { return false };
+        let graph = self.graph.read_only();
+        graph.channel(scid).is_some_and(|known| known.one_to_two.is_some() && known.two_to_one.is_some())
+    }
+
+    /// True if gossip has a channel between these two nodes, with the fees of both ends.
+    pub fn knows_channel_between(
+        &self,
+        one: bitcoin::secp256k1::PublicKey,
+        other: bitcoin::secp256k1::PublicKey,
+    ) -> bool {
+        let ends = [one.into(), other.into()];
+        let graph = self.graph.read_only();
+        graph.channels().unordered_iter().any(|(_, known)| {
+            ends.contains(&known.node_one)
+                && ends.contains(&known.node_two)
+                && known.one_to_two.is_some()
+                && known.two_to_one.is_some()
+        })
+    }
+
+    /// Keeps the short ids of our channels: paths name channels by them, also closed ones.
+    pub(super) fn note_short_ids(&self) {
+        for details in self.channel_manager.list_channels() {
+            let id = ChannelId(details.channel_id.0);
+            let scids: Vec<u64> = details.short_channel_id.into_iter().chain(details.outbound_scid_alias).collect();
+            let is_new = {
+                let pages = self.book.read();
+                pages.facts.get(&id).is_some_and(|facts| scids.iter().any(|scid| !facts.scids.contains(scid)))
+            };
+            if is_new {
+                self.book.write(|pages| {
+                    let facts = pages.facts.get_mut(&id).map(|facts| &mut facts.scids);
+                    if let Some(known) = facts {
+                        known.extend(scids);
+                        known.sort_unstable();
+                        known.dedup();
+                    }
+                    [Row::Facts(id)]
+                });
+                self.kv.request();
+            }
+        }
+    }
+
+    /// How many channels need a reserve in the wallet: open, pending, or closed by force and not
+    /// resolved yet.
+    pub(super) fn channels_with_reserve(&self) -> u32 {
+        let mut ids: Vec<_> =
+            self.channel_manager.list_channels().iter().map(|channel| channel.channel_id).collect();
+        for id in self.chain_monitor.list_monitors() {
+            let unresolved = self
+                .chain_monitor
+                .get_monitor(id)
+                .is_ok_and(|monitor| !monitor.get_claimable_balances().is_empty());
+            if unresolved && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        count(ids.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ids_read_as_people_write_them() {
+        assert_eq!(short_id((102 << 40) | (1 << 16)), "102x1x0");
+    }
+}

@@ -1,0 +1,31 @@
+//! Closing a channel.
+
+use super::Node;
+use crate::{ChannelId, CloseError};
+use lightning::ln::types::ChannelId as LdkChannelId;
+
+impl Node {
+    /// Closes a channel: together with the peer, or by force. Returns once it has begun; the money is
+    /// back when [`crate::ChannelRecord::settled`].
+    ///
+    /// # Errors
+    /// See [`CloseError`].
+    pub fn close_channel(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {
+        let id_of_ldk = LdkChannelId(id.0);
+        let channels = self.channel_manager.list_channels();
+        let details =
+            channels.iter().find(|details| details.channel_id == id_of_ldk).ok_or(CloseError::Unknown(id))?;
+        let peer = details.counterparty.node_id;
+        if !force && self.peer_manager.peer_by_node_id(&peer).is_none() {
+            return Err(CloseError::Offline { peer });
+        }
+        let result = if force {
+            let message = "closed by its user".to_owned();
+            self.channel_manager.force_close_broadcasting_latest_txn(&id_of_ldk, &peer, message)
+        } else {
+            self.channel_manager.close_channel(&id_of_ldk, &peer)
+        };
+        self.peer_manager.process_events();
+        result.map_err(|error| CloseError::Refused { channel: id, reason: format!("{error:?}") })
+    }
+}

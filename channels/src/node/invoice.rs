@@ -1,0 +1,69 @@
+//! Asking to be paid.
+
+use super::Node;
+use crate::book::now;
+use crate::{Direction, InvoiceError, Payment, PaymentHash, PaymentState};
+use lightning::ln::channelmanager::Bolt11InvoiceParameters;
+use lightning_invoice::{Bolt11InvoiceDescription, Description};
+use std::time::Duration;
+use windlass_types::Msat;
+
+/// What BOLT 11 holds of a description.
+const MEMO_BYTES_MAX: usize = 639;
+
+impl Node {
+    /// Makes an invoice. Without `amount`, the payer chooses.
+    ///
+    /// # Errors
+    /// See [`InvoiceError`].
+    pub async fn create_invoice(
+        &self,
+        amount: Option<Msat>,
+        memo: &str,
+        expiry: Duration,
+    ) -> Result<Payment, InvoiceError> {
+        if amount == Some(Msat::ZERO) {
+            return Err(InvoiceError::Zero);
+        }
+        if let Some(need) = amount {
+            let have = self.can_ever_receive();
+            if need > have {
+                return Err(InvoiceError::InsufficientInbound { have, need });
+            }
+        }
+        let too_long = InvoiceError::MemoTooLong { found: memo.len(), most: MEMO_BYTES_MAX };
+        let description = Description::new(memo.to_owned()).map_err(|_| too_long)?;
+        let expiry_seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
+        let invoice = self
+            .channel_manager
+            .create_bolt11_invoice(Bolt11InvoiceParameters {
+                amount_msats: amount.map(Msat::get),
+                description: Bolt11InvoiceDescription::Direct(description),
+                invoice_expiry_delta_secs: Some(expiry_seconds),
+                ..Bolt11InvoiceParameters::default()
+            })
+            .map_err(|error| InvoiceError::Refused(error.to_string()))?;
+        let created_at = now();
+        let payment = Payment {
+            hash: PaymentHash(*invoice.payment_hash().as_ref()),
+            direction: Direction::In,
+            amount,
+            fee: None,
+            state: PaymentState::Pending,
+            invoice: Some(invoice.to_string()),
+            memo: memo.to_owned(),
+            payee: Some(self.node_id()),
+            created_at,
+            settled_at: None,
+            expires_at: Some(created_at.saturating_add(u64::from(expiry_seconds))),
+        };
+        self.book.put_payment(payment.clone());
+        if self.kv.durable().await { Ok(payment) } else { Err(InvoiceError::NotDurable) }
+    }
+
+    /// What all channels together could take in, connected or not.
+    fn can_ever_receive(&self) -> Msat {
+        let channels = self.channel_manager.list_channels();
+        Msat::new(channels.iter().map(|channel| channel.inbound_capacity_msat).sum())
+    }
+}

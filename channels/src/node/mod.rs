@@ -1,0 +1,280 @@
+//! A running node.
+
+mod background;
+mod chain;
+mod channels;
+mod close;
+mod events;
+mod invoice;
+mod open;
+mod pay;
+mod peers;
+mod records;
+
+pub use open::OpenRequest;
+
+use crate::book::Book;
+use crate::ldk::committer::Committer;
+use crate::ldk::load::{Loaded, load};
+use crate::ldk::stack::{
+    Broadcaster, Bumper, ChainMonitor, ChannelManager, Gossip, Graph, Keys, Kv, Log, OnionMessenger, PeerManager,
+    Scorer, Sweeper,
+};
+use crate::{Config, Event, Info, Parts, StartError};
+use chain::Follow;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::JoinHandle;
+use windlass_types::{BlockRef, Msat};
+
+/// Events that a slow subscriber may be behind.
+const EVENT_BACKLOG: usize = 1024;
+
+/// A Lightning node; see the crate's head. All methods may be called from any task.
+pub struct Node {
+    config: Config,
+    parts: Parts,
+    address: SocketAddr,
+    book: Arc<Book>,
+    chain_monitor: Arc<ChainMonitor>,
+    channel_manager: Arc<ChannelManager>,
+    peer_manager: Arc<PeerManager>,
+    onion: Arc<OnionMessenger>,
+    gossip: Arc<Gossip>,
+    graph: Arc<Graph>,
+    scorer: Arc<RwLock<Scorer>>,
+    sweeper: Arc<Sweeper>,
+    bumper: Arc<Bumper>,
+    keys: Arc<Keys>,
+    kv: Arc<Kv>,
+    log: Arc<Log>,
+    #[expect(dead_code, reason = "its queue must stay open as long as the node")]
+    broadcaster: Arc<Broadcaster>,
+    synced: watch::Sender<BlockRef>,
+    poke: Notify,
+    events: broadcast::Sender<Event>,
+    stopping: watch::Sender<bool>,
+    failure: watch::Sender<Option<String>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    committer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("config", &self.config).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts a node, brings it to bitcoind's tip and connects it to the peers of its channels.
+    /// Needs a multi-threaded tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: Config, parts: Parts) -> Result<Arc<Self>, StartError> {
+        let found = parts.bitcoind.network().await?;
+        if found != config.network {
+            return Err(StartError::WrongNetwork { found, expected: config.network });
+        }
+        let listen_error =
+            |error: std::io::Error| StartError::Listen { address: config.listen, reason: error.to_string() };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let book = Arc::new(Book::open(&parts.store)?);
+        let mut wallet_sync = windlass_chain::WalletSync::new(Arc::clone(&parts.wallet), parts.bitcoind.clone());
+        wallet_sync.step().await?;
+        let loaded = load(&config, &parts, &book).await?;
+        let listeners = loaded.listeners();
+        let (node, loaded_rest) = Self::assemble(config, parts, address, book, loaded);
+        node.start_committer();
+        node.settle_the_past().await;
+        node.spawn(loaded_rest.relay.run());
+        let follow = Follow {
+            wallet: wallet_sync,
+            listeners,
+            tip: loaded_rest.tip,
+            headers: loaded_rest.headers,
+        };
+        node.spawn(Arc::clone(&node).follow(follow));
+        node.spawn(Arc::clone(&node).process_forwards());
+        node.spawn(Arc::clone(&node).process_background());
+        node.spawn(Arc::clone(&node).listen(listener));
+        node.spawn(Arc::clone(&node).keep_peers());
+        node.spawn(Arc::clone(&node).announce());
+        Ok(node)
+    }
+
+    fn assemble(
+        config: Config,
+        parts: Parts,
+        address: SocketAddr,
+        book: Arc<Book>,
+        loaded: Loaded,
+    ) -> (Arc<Self>, Rest) {
+        let best = loaded.channel_manager.current_best_block();
+        let best = BlockRef::new(windlass_types::BtcHeight::new(best.height), best.block_hash);
+        let node = Self {
+            config,
+            parts,
+            address,
+            book,
+            chain_monitor: loaded.chain_monitor,
+            channel_manager: loaded.channel_manager,
+            peer_manager: loaded.peer_manager,
+            onion: loaded.onion,
+            gossip: loaded.gossip,
+            graph: loaded.graph,
+            scorer: loaded.scorer,
+            sweeper: loaded.sweeper,
+            bumper: loaded.bumper,
+            keys: loaded.keys,
+            kv: loaded.kv,
+            log: loaded.log,
+            broadcaster: loaded.broadcaster,
+            synced: watch::Sender::new(best),
+            poke: Notify::new(),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            stopping: watch::Sender::new(false),
+            failure: watch::Sender::new(None),
+            tasks: Mutex::new(Vec::new()),
+            committer: Mutex::new(None),
+        };
+        (Arc::new(node), Rest { relay: loaded.relay, tip: loaded.tip, headers: loaded.headers })
+    }
+
+    fn start_committer(&self) {
+        let committer = Committer {
+            kv: Arc::clone(&self.kv),
+            book: Arc::clone(&self.book),
+            channel_manager: Arc::clone(&self.channel_manager),
+            chain_monitor: Arc::clone(&self.chain_monitor),
+            peer_manager: Arc::clone(&self.peer_manager),
+            failure: self.failure.clone(),
+        };
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
+        match thread {
+            Ok(thread) => *self.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+            Err(error) => {
+                self.kv.give_up();
+                self.failure.send_replace(Some(format!("no thread for the committer: {error}")));
+            }
+        }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
+    }
+
+    /// Resolves once [`Self::stop`] was called.
+    async fn stopped(&self) {
+        // The sender lives as long as the node.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Ends the node: peers are disconnected, everything is on the disk, tasks have ended.
+    /// A second call returns at once.
+    pub async fn stop(&self) {
+        if self.stopping.send_replace(true) {
+            return;
+        }
+        self.peer_manager.disconnect_all_peers();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A task that panicked has said so; the others still end cleanly.
+            let _ = task.await;
+        }
+        self.kv.stop();
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(committer) = committer {
+            let _ = tokio::task::spawn_blocking(move || committer.join()).await;
+        }
+        if let Err(error) = self.parts.wallet.flush() {
+            tracing::warn!(%error, "the wallet's position is not written; it will read some blocks again");
+        }
+    }
+
+    /// Why the node can't go on, once it can't: its owner should stop it and say so.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "the node is gone".into(),
+        }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its public key.
+    pub fn node_id(&self) -> bitcoin::secp256k1::PublicKey {
+        self.channel_manager.get_our_node_id()
+    }
+
+    /// The node at a glance.
+    pub fn info(&self) -> Info {
+        let channels = self.channel_manager.list_channels();
+        let usable = channels.iter().filter(|channel| channel.is_usable);
+        let graph = self.graph.read_only();
+        Info {
+            node_id: self.node_id(),
+            alias: self.config.alias.clone(),
+            uri: format!("{}@{}", self.node_id(), self.address),
+            network: self.config.network,
+            synced_to: self.synced_to(),
+            peers: count(self.peer_manager.list_peers().len()),
+            channels: count(channels.len()),
+            usable_channels: count(usable.clone().count()),
+            known_nodes: count(graph.nodes().len()),
+            known_channels: count(graph.channels().len()),
+            can_send: Msat::new(usable.clone().map(|channel| channel.next_outbound_htlc_limit_msat).sum()),
+            can_receive: Msat::new(usable.map(|channel| channel.inbound_capacity_msat).sum()),
+        }
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    fn emit(&self, event: Event) {
+        // Without a subscriber there is nobody to tell.
+        let _ = self.events.send(event);
+    }
+
+    /// Waits until `look` finds something, looking again after each change; `None` at `deadline`.
+    async fn wait_for<T>(
+        &self,
+        deadline: tokio::time::Instant,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let mut changes = self.book.changes();
+        loop {
+            if let Some(found) = look() {
+                return Some(found);
+            }
+            match tokio::time::timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// What only the tasks need.
+struct Rest {
+    relay: crate::ldk::broadcast::Relay,
+    tip: lightning_block_sync::poll::ValidatedBlockHeader,
+    headers: lightning_block_sync::UnboundedCache,
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

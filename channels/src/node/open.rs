@@ -1,0 +1,160 @@
+//! Opening a channel.
+
+use super::Node;
+use crate::book::{Opening, Row};
+use crate::{Channel, ChannelId, OpenError, PeerAddress};
+use bitcoin::{Amount, Weight};
+use lightning::sign::EntropySource;
+use std::time::Duration;
+use tokio::time::Instant;
+use windlass_types::{Blocks, Msat};
+
+/// Below this, a close by force costs more than there is.
+pub(super) const LEAST: Amount = Amount::from_sat(20_000);
+
+/// How long a peer may take to agree to a channel.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What we keep beside a push: our reserve (a hundredth, BOLT 2's usual), the commitment's fee with
+/// room for it to rise, and the anchors.
+const KEPT_SAT: u64 = 3_000;
+
+/// A channel to be opened.
+#[derive(Debug, Clone)]
+pub struct OpenRequest {
+    /// With whom. It is connected to if need be.
+    pub peer: PeerAddress,
+    /// The channel's value.
+    pub amount: Amount,
+    /// What is the peer's from the start.
+    pub push: Msat,
+    /// Announce it in gossip, so that others may pay over it.
+    pub announce: bool,
+}
+
+impl Node {
+    /// Opens a channel and returns when its funding transaction is signed and broadcast. It carries
+    /// payments after [`Channel::confirmations_required`]; see [`Self::wait_usable`].
+    ///
+    /// # Errors
+    /// See [`OpenError`]. Nothing was spent then, except after [`OpenError::TimedOut`], when the
+    /// peer may yet answer.
+    pub async fn open_channel(&self, request: &OpenRequest) -> Result<Channel, OpenError> {
+        self.check_opening(request)?;
+        self.connect(&request.peer).await?;
+        let peer = request.peer.node_id;
+        let refused = |reason: String| OpenError::Refused { peer, reason };
+        let user_id = self.new_user_id();
+        self.book.write(|pages| {
+            let opening = Opening {
+                peer,
+                capacity_sat: request.amount.to_sat(),
+                push_msat: request.push.get(),
+                we_funded: true,
+                announce: request.announce,
+                funding: None,
+                failed: None,
+                channel: None,
+            };
+            pages.openings.insert(user_id, opening);
+            [Row::Opening(user_id)]
+        });
+        if !self.kv.durable().await {
+            return Err(OpenError::NotDurable);
+        }
+        let mut config = self.config.user_config();
+        config.channel_handshake_config.announce_for_forwarding = request.announce;
+        let (amount, push) = (request.amount.to_sat(), request.push.get());
+        self.channel_manager
+            .create_channel(peer, amount, push, user_id, None, Some(config))
+            .map_err(|error| refused(format!("{error:?}")))?;
+        self.peer_manager.process_events();
+        let deadline = Instant::now() + OPEN_TIMEOUT;
+        let outcome = self.wait_for(deadline, || self.outcome(user_id)).await;
+        match outcome {
+            Some(Ok(channel)) => Ok(channel),
+            Some(Err(reason)) => Err(refused(reason)),
+            None => Err(OpenError::TimedOut { peer }),
+        }
+    }
+
+    fn outcome(&self, user_id: u128) -> Option<Result<Channel, String>> {
+        let (failed, channel) = {
+            let pages = self.book.read();
+            let opening = pages.openings.get(&user_id)?;
+            (opening.failed.clone(), opening.channel)
+        };
+        match (failed, channel) {
+            (Some(reason), _) => Some(Err(reason)),
+            (None, Some(id)) => Some(self.channel(id).ok_or_else(|| "it was closed at once".into())),
+            (None, None) => None,
+        }
+    }
+
+    /// Waits until the channel carries payments, or is gone; `None` if neither by `deadline`.
+    pub async fn wait_usable(&self, id: ChannelId, deadline: Instant) -> Option<Channel> {
+        self.wait_for(deadline, || {
+            self.channel(id).filter(|channel| channel.state == crate::ChannelState::Usable)
+        })
+        .await
+    }
+
+    pub(super) fn new_user_id(&self) -> u128 {
+        let random = self.keys.get_secure_random_bytes();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&random[..16]);
+        u128::from_be_bytes(bytes)
+    }
+
+    fn check_opening(&self, request: &OpenRequest) -> Result<(), OpenError> {
+        let amount = request.amount;
+        if amount < LEAST {
+            return Err(OpenError::TooSmall { amount, least: LEAST });
+        }
+        let reserve = (amount.to_sat() / 100).max(1_000);
+        let most = Amount::from_sat(amount.to_sat().saturating_sub(reserve + KEPT_SAT));
+        let most = Msat::from_sat(most).unwrap_or(Msat::ZERO);
+        if request.push > most {
+            return Err(OpenError::PushTooLarge { push: request.push, amount, most });
+        }
+        let have = self.parts.wallet.balance().spendable();
+        let fee = self.funding_fee(amount);
+        let reserve = self.reserve_for(self.channels_with_reserve().saturating_add(1));
+        let need = amount.checked_add(fee).and_then(|sum| sum.checked_add(reserve)).unwrap_or(Amount::MAX_MONEY);
+        if have < need {
+            return Err(OpenError::InsufficientFunds { have, need, fee, reserve });
+        }
+        Ok(())
+    }
+
+    /// What must stay in the wallet for so many channels.
+    pub(super) fn reserve_for(&self, channels: u32) -> Amount {
+        self.config.anchor_reserve.checked_mul(u64::from(channels)).unwrap_or(Amount::MAX_MONEY)
+    }
+
+    /// The rate of funding transactions.
+    pub(super) fn funding_rate(&self) -> bitcoin::FeeRate {
+        self.parts.fees.rate(Blocks::new(6))
+    }
+
+    /// An estimate from above: with as many inputs as it takes, largest coins first, and two outputs.
+    fn funding_fee(&self, amount: Amount) -> Amount {
+        /// A version, counts, a locktime, a P2WSH and a P2TR output.
+        const FRAME: Weight = Weight::from_wu(42 + 4 * 43 + 4 * 43);
+        /// A P2TR key spend.
+        const INPUT: Weight = Weight::from_wu(164 + 66);
+        let mut coins: Vec<Amount> =
+            self.parts.wallet.utxos().iter().filter(|coin| coin.spendable).map(|coin| coin.output.value).collect();
+        coins.sort_unstable_by(|a, b| b.cmp(a));
+        let mut sum = Amount::ZERO;
+        let mut weight = FRAME;
+        for coin in coins {
+            sum += coin;
+            weight += INPUT;
+            if sum > amount {
+                break;
+            }
+        }
+        self.funding_rate().fee_wu(weight).unwrap_or(Amount::MAX_MONEY)
+    }
+}

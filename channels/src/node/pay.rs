@@ -1,0 +1,192 @@
+//! Paying.
+
+use super::Node;
+use crate::book::now;
+use crate::{Direction, PayError, Payment, PaymentFailure, PaymentHash, PaymentState};
+use lightning::ln::channelmanager::{
+    Bolt11PaymentError, PaymentId, RecentPaymentDetails, Retry, RetryableSendFailure,
+};
+use lightning::routing::router::RouteParametersConfig;
+use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
+use std::time::Duration;
+use tokio::time::Instant;
+use windlass_types::Msat;
+
+/// For how long new ways are tried after one has failed.
+const RETRY_FOR: Duration = Duration::from_secs(20);
+
+/// An invoice, checked, and what to pay.
+struct Checked {
+    invoice: Bolt11Invoice,
+    hash: PaymentHash,
+    amount: Msat,
+    /// For LDK: only if the invoice leaves it open.
+    given: Option<Msat>,
+}
+
+impl Node {
+    /// Starts to pay a BOLT 11 invoice; `amount` only if the invoice leaves it open. Returns when the
+    /// payment is on its way and durable: [`Self::wait_payment`] tells how it ends.
+    ///
+    /// # Errors
+    /// See [`PayError`]; nothing was sent then.
+    pub async fn pay(&self, invoice: &str, amount: Option<Msat>) -> Result<PaymentHash, PayError> {
+        let Checked { invoice, hash, amount, given } = self.check_invoice(invoice, amount)?;
+        self.book.put_payment(Payment {
+            hash,
+            direction: Direction::Out,
+            amount: Some(amount),
+            fee: None,
+            state: PaymentState::Pending,
+            invoice: Some(invoice.to_string()),
+            memo: memo(&invoice),
+            payee: Some(invoice.get_payee_pub_key()),
+            created_at: now(),
+            settled_at: None,
+            expires_at: invoice.expires_at().map(|at| at.as_secs()),
+        });
+        let sent = self.channel_manager.pay_for_bolt11_invoice(
+            &invoice,
+            PaymentId(hash.0),
+            given.map(Msat::get),
+            RouteParametersConfig::default(),
+            Retry::Timeout(RETRY_FOR),
+        );
+        let failed = |reason: PaymentFailure| {
+            self.book.payment_failed(hash, reason.clone());
+            PayError::Failed { hash, reason }
+        };
+        match sent {
+            Ok(()) => {}
+            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::DuplicatePayment)) => {
+                return Err(PayError::InFlight(hash));
+            }
+            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::RouteNotFound)) => {
+                return Err(failed(PaymentFailure::NoRoute));
+            }
+            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::PaymentExpired)) => {
+                return Err(failed(PaymentFailure::Expired));
+            }
+            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::OnionPacketSizeExceeded)) => {
+                return Err(failed(PaymentFailure::Other("the way is too long for an onion".into())));
+            }
+            Err(Bolt11PaymentError::InvalidAmount) => {
+                return Err(failed(PaymentFailure::Other("LDK refuses the amount".into())));
+            }
+        }
+        self.peer_manager.process_events();
+        Ok(hash)
+    }
+
+    /// Waits for the end of a payment of ours.
+    ///
+    /// # Errors
+    /// [`PayError::Failed`], or [`PayError::TimedOut`] while it is still on its way.
+    pub async fn wait_payment(&self, hash: PaymentHash, timeout: Duration) -> Result<Payment, PayError> {
+        let ended = self.wait_for(Instant::now() + timeout, || {
+            self.payment(Direction::Out, hash).filter(|payment| payment.state != PaymentState::Pending)
+        });
+        match ended.await {
+            Some(Payment { state: PaymentState::Failed { reason }, .. }) => Err(PayError::Failed { hash, reason }),
+            Some(payment) => Ok(payment),
+            None => Err(PayError::TimedOut(hash)),
+        }
+    }
+
+    /// Waits until an invoice of ours is paid; `None` if it isn't in time.
+    pub async fn wait_received(&self, hash: PaymentHash, timeout: Duration) -> Option<Payment> {
+        self.wait_for(Instant::now() + timeout, || {
+            self.payment(Direction::In, hash)
+                .filter(|payment| matches!(payment.state, PaymentState::Succeeded { .. }))
+        })
+        .await
+    }
+
+    /// A payment or invoice.
+    pub fn payment(&self, direction: Direction, hash: PaymentHash) -> Option<Payment> {
+        self.book.payment(direction, hash)
+    }
+
+    /// All payments and invoices, oldest first.
+    pub fn payments(&self) -> Vec<Payment> {
+        let mut payments: Vec<Payment> = self.book.read().payments.values().cloned().collect();
+        payments.sort_by_key(|payment| (payment.created_at, payment.hash));
+        payments
+    }
+
+    fn check_invoice(&self, text: &str, given: Option<Msat>) -> Result<Checked, PayError> {
+        let clean = text.trim();
+        let clean = match clean.get(..10) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("lightning:") => &clean[10..],
+            _ => clean,
+        };
+        let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
+        let invoice: Bolt11Invoice =
+            clean.parse().map_err(|error: lightning_invoice::ParseOrSemanticError| malformed(error.to_string()))?;
+        let found = invoice.network();
+        if found != self.config.network {
+            return Err(PayError::WrongNetwork { found: found.to_string(), expected: self.config.network });
+        }
+        let hash = PaymentHash(*invoice.payment_hash().as_ref());
+        match self.payment(Direction::Out, hash).map(|payment| payment.state) {
+            Some(PaymentState::Succeeded { .. }) => return Err(PayError::AlreadyPaid(hash)),
+            Some(PaymentState::Pending) => return Err(PayError::InFlight(hash)),
+            Some(PaymentState::Failed { .. }) | None => {}
+        }
+        if invoice.get_payee_pub_key() == self.node_id() {
+            return Err(PayError::OwnInvoice);
+        }
+        if invoice.would_expire(Duration::from_secs(now())) {
+            let at = invoice.expires_at().map_or(0, |at| at.as_secs());
+            return Err(PayError::Expired { seconds_ago: now().saturating_sub(at) });
+        }
+        let stated = invoice.amount_milli_satoshis().map(Msat::new);
+        let (amount, given) = match (stated, given) {
+            (Some(invoice), Some(given)) if invoice != given => {
+                return Err(PayError::AmountMismatch { invoice, given });
+            }
+            (Some(invoice), _) => (invoice, None),
+            (None, Some(given)) if given > Msat::ZERO => (given, Some(given)),
+            (None, _) => return Err(PayError::AmountMissing),
+        };
+        let have = self.info().can_send;
+        if have < amount {
+            return Err(PayError::InsufficientBalance { have, need: amount });
+        }
+        Ok(Checked { invoice, hash, amount, given })
+    }
+
+    /// At the start: payments that we had written down but that LDK has never heard of were not sent.
+    pub(super) fn mark_unsent_payments(&self) {
+        let known: Vec<[u8; 32]> = self
+            .channel_manager
+            .list_recent_payments()
+            .into_iter()
+            .filter_map(|payment| match payment {
+                RecentPaymentDetails::AwaitingInvoice { payment_id }
+                | RecentPaymentDetails::Pending { payment_id, .. }
+                | RecentPaymentDetails::Fulfilled { payment_id, .. }
+                | RecentPaymentDetails::Abandoned { payment_id, .. } => Some(payment_id.0),
+            })
+            .collect();
+        let unsent: Vec<PaymentHash> = self
+            .book
+            .read()
+            .payments
+            .values()
+            .filter(|payment| payment.direction == Direction::Out && payment.state == PaymentState::Pending)
+            .map(|payment| payment.hash)
+            .filter(|hash| !known.contains(&hash.0))
+            .collect();
+        for hash in unsent {
+            self.book.payment_failed(hash, PaymentFailure::NotSent);
+        }
+    }
+}
+
+fn memo(invoice: &Bolt11Invoice) -> String {
+    match invoice.description() {
+        Bolt11InvoiceDescriptionRef::Direct(text) => text.as_inner().0.clone(),
+        Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),
+    }
+}

@@ -1,0 +1,179 @@
+//! Connections to other nodes.
+
+use super::Node;
+use crate::book::Row;
+use crate::{ConnectError, Peer, PeerAddress};
+use bitcoin::secp256k1::PublicKey;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// How long a connection may take, its handshake included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a missing peer is looked for at first, and at most.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MOST: Duration = Duration::from_secs(60);
+
+/// How often the list of peers to look for is made anew.
+const KEEP_INTERVAL: Duration = Duration::from_millis(250);
+
+/// What is known about a peer that is missing.
+struct Missing {
+    next: Instant,
+    wait: Duration,
+}
+
+impl Node {
+    /// Connects to a peer, or returns at once if it is connected. The address is remembered.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(&self, peer: &PeerAddress) -> Result<(), ConnectError> {
+        if peer.node_id == self.node_id() {
+            return Err(ConnectError::Ourselves(peer.node_id));
+        }
+        if self.peer_manager.peer_by_node_id(&peer.node_id).is_none() {
+            self.dial(peer).await?;
+        }
+        if self.book.read().peers.get(&peer.node_id) != Some(&peer.address) {
+            self.book.write(|pages| {
+                pages.peers.insert(peer.node_id, peer.address.clone());
+                [Row::Peer(peer.node_id)]
+            });
+            self.kv.request();
+        }
+        Ok(())
+    }
+
+    /// Connects to a peer whose address is known from before or from gossip.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect_to(&self, node_id: PublicKey) -> Result<(), ConnectError> {
+        if self.peer_manager.peer_by_node_id(&node_id).is_some() {
+            return Ok(());
+        }
+        let address = self.address_of(node_id).ok_or(ConnectError::UnknownAddress(node_id))?;
+        self.connect(&PeerAddress { node_id, address }).await
+    }
+
+    /// Ends the connection to a peer. If there is a channel, it is soon connected again.
+    pub fn disconnect(&self, node_id: PublicKey) {
+        self.peer_manager.disconnect_by_node_id(node_id);
+    }
+
+    /// All peers that are connected or whose address is known.
+    pub fn peers(&self) -> Vec<Peer> {
+        let mut peers: BTreeMap<PublicKey, Peer> = BTreeMap::new();
+        for (node_id, address) in &self.book.read().peers {
+            peers.insert(*node_id, Peer { node_id: *node_id, address: Some(address.clone()), connected: false });
+        }
+        for connected in self.peer_manager.list_peers() {
+            let node_id = connected.counterparty_node_id;
+            let address = connected.socket_address.map(|address| address.to_string());
+            let peer = peers.entry(node_id).or_insert(Peer { node_id, address, connected: true });
+            peer.connected = true;
+        }
+        peers.into_values().collect()
+    }
+
+    fn address_of(&self, node_id: PublicKey) -> Option<String> {
+        let known = self.book.read().peers.get(&node_id).cloned();
+        known.or_else(|| {
+            let graph = self.graph.read_only();
+            let addresses = graph.get_addresses(&node_id)?;
+            addresses.into_iter().next().map(|address| address.to_string())
+        })
+    }
+
+    async fn dial(&self, peer: &PeerAddress) -> Result<(), ConnectError> {
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        let unreachable = |reason: String| ConnectError::Unreachable {
+            node_id: peer.node_id,
+            address: peer.address.clone(),
+            reason,
+        };
+        let stream = tokio::time::timeout_at(deadline, TcpStream::connect(&peer.address))
+            .await
+            .map_err(|_| unreachable("no answer".into()))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        let stream = ready(stream).map_err(|error| unreachable(error.to_string()))?;
+        let closed = lightning_net_tokio::setup_outbound(Arc::clone(&self.peer_manager), peer.node_id, stream);
+        let mut closed = Box::pin(closed);
+        loop {
+            if self.peer_manager.peer_by_node_id(&peer.node_id).is_some() {
+                return Ok(());
+            }
+            // LDK has no signal for a finished handshake.
+            tokio::select! {
+                () = &mut closed => {
+                    return Err(unreachable("it closed the connection: is it the node with this key?".into()));
+                }
+                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+                () = tokio::time::sleep_until(deadline) => return Err(unreachable("no handshake".into())),
+            }
+        }
+    }
+
+    /// Accepts peers until the node stops.
+    pub(super) async fn listen(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stopped() => return,
+            };
+            match accepted.and_then(|(stream, _)| ready(stream)) {
+                Ok(stream) => {
+                    let closed = lightning_net_tokio::setup_inbound(Arc::clone(&self.peer_manager), stream);
+                    tokio::spawn(closed);
+                }
+                Err(error) => {
+                    // Out of file descriptors, say: trying again at once would only burn the processor.
+                    tracing::warn!(%error, "a peer could not be accepted");
+                    tokio::time::sleep(KEEP_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// Looks for the peers of our channels while they are not connected, more and more rarely.
+    pub(super) async fn keep_peers(self: Arc<Self>) {
+        let mut missing: BTreeMap<PublicKey, Missing> = BTreeMap::new();
+        while !self.is_stopping() {
+            let connected: BTreeSet<PublicKey> =
+                self.peer_manager.list_peers().iter().map(|peer| peer.counterparty_node_id).collect();
+            let wanted: BTreeSet<PublicKey> =
+                self.channel_manager.list_channels().iter().map(|channel| channel.counterparty.node_id).collect();
+            missing.retain(|node_id, _| wanted.contains(node_id) && !connected.contains(node_id));
+            let now = Instant::now();
+            for node_id in wanted.difference(&connected) {
+                let state = missing.entry(*node_id).or_insert(Missing { next: now, wait: RETRY_FIRST });
+                if state.next > now {
+                    continue;
+                }
+                state.next = now + state.wait;
+                state.wait = (state.wait * 2).min(RETRY_MOST);
+                let (node, node_id) = (Arc::clone(&self), *node_id);
+                tokio::spawn(async move {
+                    match node.connect_to(node_id).await {
+                        Ok(()) => tracing::info!(%node_id, "connected again"),
+                        Err(error) => tracing::debug!(%error, "not connected"),
+                    }
+                });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(KEEP_INTERVAL) => {}
+                () = self.stopped() => return,
+            }
+        }
+    }
+}
+
+/// A payment is a few small messages one after the other: none of them may wait to be filled up.
+fn ready(stream: TcpStream) -> std::io::Result<std::net::TcpStream> {
+    stream.set_nodelay(true)?;
+    stream.into_std()
+}

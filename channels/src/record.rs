@@ -1,0 +1,150 @@
+//! What happened to a channel's money, from its funding to the last satoshi back on the chain.
+
+use crate::ChannelId;
+use bitcoin::secp256k1::PublicKey;
+use bitcoin::{Amount, OutPoint, Txid};
+use serde::{Deserialize, Serialize};
+use windlass_types::{BtcHeight, Msat};
+
+/// How a channel ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseKind {
+    /// Both signed.
+    Cooperative,
+    /// We published our commitment.
+    ForcedByUs,
+    /// The peer published its commitment.
+    ForcedByPeer,
+    /// It never had a confirmed funding.
+    NeverFunded,
+}
+
+/// What a transaction did with a channel's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArrivalKind {
+    /// An output of the closing transaction that pays the wallet.
+    Close,
+    /// Our anchor, spent to lift the commitment's fee.
+    Anchor,
+    /// An output that had to wait for its timelock.
+    Sweep,
+    /// A payment that was in flight, resolved on the chain (its own output is swept later).
+    Htlc,
+}
+
+/// Money of a channel in a confirmed transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// What it is.
+    pub kind: ArrivalKind,
+    /// The transaction.
+    pub txid: Txid,
+    /// The block that holds it.
+    pub height: BtcHeight,
+    /// The channel's money that went in.
+    pub gross: Amount,
+    /// The transaction's fee, the channel's share of it, as far as its own money paid it.
+    pub fee: Amount,
+    /// What the wallet got of it: `gross - fee`.
+    pub net: Amount,
+    /// What the wallet paid on top from its own coins, to have it confirmed.
+    pub wallet_fee: Amount,
+}
+
+/// The funding transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Funding {
+    /// The funding output.
+    pub outpoint: OutPoint,
+    /// The block, once confirmed.
+    pub height: Option<BtcHeight>,
+    /// The fee that our wallet paid for it; zero if the peer funded.
+    pub fee: Amount,
+}
+
+/// The end of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// How.
+    pub kind: CloseKind,
+    /// Why, in LDK's words.
+    pub reason: String,
+    /// Our balance when it ended, as LDK has it.
+    pub balance: Msat,
+    /// The transaction that spends the funding output, once confirmed.
+    pub txid: Option<Txid>,
+    /// Its block.
+    pub height: Option<BtcHeight>,
+    /// The transaction's fee as a whole.
+    pub transaction_fee: Amount,
+    /// The part of it that came out of our balance.
+    pub fee: Amount,
+    /// Value of the two anchors, which the funder gives.
+    pub anchors: Amount,
+    /// Below a satoshi, or too small for an output: it went to the miner.
+    pub rounding: Msat,
+    /// The value of payments in flight that the close cut off, and the fees of resolving them,
+    /// as far as they came out of our balance.
+    pub in_flight: Msat,
+}
+
+/// A channel's account.
+///
+/// Once [`Self::settled`]: `opening + received + forwarded_in - sent - forwarded_out = balance`, and
+/// `balance = closing.fee + closing.anchors + closing.rounding + closing.in_flight + gross of all
+/// arrivals`, where an arrival's `gross = net + fee`. [`Self::difference`] is what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelRecord {
+    /// Its id.
+    pub id: ChannelId,
+    /// The node at the other end.
+    pub peer: PublicKey,
+    /// We funded it.
+    pub we_funded: bool,
+    /// It was announced in gossip.
+    pub announced: bool,
+    /// The funding output's value.
+    pub capacity: Amount,
+    /// The funding transaction.
+    pub funding: Funding,
+    /// Our balance at the opening, after what was pushed.
+    pub opening: Msat,
+    /// What others paid us over it.
+    pub received: Msat,
+    /// What we paid over it, the fees of the nodes on the way included.
+    pub sent: Msat,
+    /// Of `sent`, the fees of the nodes on the way.
+    pub routing_fees_paid: Msat,
+    /// What came in over it to be forwarded elsewhere, our fee included.
+    pub forwarded_in: Msat,
+    /// What went out over it, forwarded from elsewhere.
+    pub forwarded_out: Msat,
+    /// Our balance by this account.
+    pub balance: Msat,
+    /// The end, once it has begun.
+    pub closing: Option<Closing>,
+    /// Where our money went on the chain.
+    pub arrivals: Vec<Arrival>,
+    /// Money that is still on the way: behind a timelock, or not yet swept.
+    pub pending: Amount,
+    /// Closed, and all that will come back has come back.
+    pub settled: bool,
+    /// Balance less all that is accounted for; zero once settled.
+    pub difference_msat: i64,
+}
+
+impl ChannelRecord {
+    /// What the wallet got back, in all.
+    pub fn arrived(&self) -> Amount {
+        self.arrivals.iter().map(|arrival| arrival.net).sum()
+    }
+
+    /// What the chain cost us in all: funding, close, sweeps, and what the wallet paid on top.
+    pub fn chain_fees(&self) -> Amount {
+        let arrivals: Amount = self.arrivals.iter().map(|arrival| arrival.fee + arrival.wallet_fee).sum();
+        let closing = self.closing.as_ref().map_or(Amount::ZERO, |closing| closing.fee + closing.anchors);
+        self.funding.fee + closing + arrivals
+    }
+}
