@@ -211,8 +211,7 @@ impl Work<'_> {
 
 /// L12: P2PKH, P2SH, P2WPKH, P2WSH, and P2TR to a point of the curve.
 fn is_standard(script: &ScriptBuf) -> bool {
-    let taproot = || {
-        script.is_p2tr() && script.as_bytes().get(2..).is_some_and(|key| XOnlyPublicKey::from_slice(key).is_ok())
-    };
+    let taproot =
+        || script.is_p2tr() && script.as_bytes().get(2..).is_some_and(|key| XOnlyPublicKey::from_slice(key).is_ok());
     script.is_p2pkh() || script.is_p2sh() || script.is_p2wpkh() || script.is_p2wsh() || taproot()
 }

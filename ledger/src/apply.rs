@@ -246,3 +246,7 @@ fn compare(expected: &Header, found: &Header) -> Result<(), BlockError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

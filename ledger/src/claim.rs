@@ -250,3 +250,7 @@ fn without_witness(transaction: &BitcoinTransaction) -> BitcoinTransaction {
     }
     stripped
 }
+
+#[cfg(test)]
+#[path = "claim_tests.rs"]
+mod tests;

@@ -251,3 +251,7 @@ impl Params {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "genesis_tests.rs"]
+mod tests;

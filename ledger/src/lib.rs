@@ -14,6 +14,7 @@
 //! State is reached through [`StateRead`]; what a block changes comes back as a [`ChangeSet`].
 
 #![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 mod admit;
 mod apply;
@@ -33,6 +34,13 @@ mod state;
 mod transaction;
 pub mod treasury;
 pub mod wire;
+
+#[cfg(test)]
+mod books_tests;
+#[cfg(test)]
+mod peg_tests;
+#[cfg(test)]
+mod testkit;
 
 pub use apply::{Applied, ApplyError, BlockError, apply, build, check, genesis_state};
 pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};

@@ -175,3 +175,7 @@ fn two_nodes(key: &XOnlyPublicKey, hidden: [u8; 32], leaf: ScriptBuf) -> Result<
         control,
     })
 }
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;

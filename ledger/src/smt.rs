@@ -143,7 +143,9 @@ fn update(
             return Ok(old);
         }
         let kept = match old {
-            Some(Node::Leaf(leaf)) if updates.binary_search_by_key(&leaf.path, |(path, _)| *path).is_err() => Some(leaf),
+            Some(Node::Leaf(leaf)) if updates.binary_search_by_key(&leaf.path, |(path, _)| *path).is_err() => {
+                Some(leaf)
+            }
             _ => None,
         };
         let mut leaves: Vec<Leaf> = kept.into_iter().chain(updates.iter().filter_map(|(_, leaf)| *leaf)).collect();

@@ -67,7 +67,7 @@ fn a_proof_is_of_one_value_at_one_key_under_one_root() {
 #[test]
 fn the_root_of_three_entries_is_pinned() {
     let entries: [(&[u8], &[u8]); 3] = [(b"sa", b"1"), (b"sb", b"2"), (b"sc", b"3")];
-    let pinned = "PINNED";
+    let pinned = "9b7b333187a18795a40660117e03c61bd6794befaf20573a805775743cb07c78";
     assert_eq!(root_of(entries).to_string(), pinned);
 }
 

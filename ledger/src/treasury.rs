@@ -350,3 +350,7 @@ pub(crate) fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
     }
     Some(total)
 }
+
+#[cfg(test)]
+#[path = "treasury_tests.rs"]
+mod tests;

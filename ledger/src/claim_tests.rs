@@ -1,0 +1,181 @@
+//! Merkle proofs that lie, and bytes that are no claim.
+
+use super::*;
+use crate::testkit::{Net, bitcoin_block, bitcoin_tx, sat, terms, wpkh};
+use crate::{Transaction, TxError};
+use bitcoin::hashes::Hash as _;
+use bitcoin::{ScriptBuf, TxMerkleNode};
+use proptest::prelude::*;
+
+fn refused(net: &mut Net, claim: DepositClaim) -> ClaimError {
+    match net.refuse(Transaction::claim(net.genesis.chain_id(), claim)) {
+        TxError::Claim(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+fn anchored(net: &Net) -> (Anchor, DepositClaim) {
+    let claim = net.claim_of(BtcHeight::new(101), net.bitcoin[1].1.txdata[2].compute_txid(), 0, &terms(1, 0));
+    let anchor = crate::query::anchor(&net.state, BtcHeight::new(101)).expect("memory").expect("anchored");
+    (anchor, claim)
+}
+
+/// A net whose block 101 has a deposit among five transactions.
+fn net_with_deposit() -> Net {
+    let mut net = Net::new();
+    let script = terms(1, 0).spend_info(&net.genesis).expect("keys").script;
+    let others: Vec<OutPoint> = (0..5).map(|_| net.coin()).collect();
+    let txs = others.iter().enumerate().map(|(at, coin)| {
+        let to = if at == 1 { script.clone() } else { wpkh(1) };
+        bitcoin_tx(&[*coin], &[(to, sat(1_000_000))])
+    });
+    net.mine(txs.collect());
+    net.block(vec![]);
+    net
+}
+
+#[test]
+fn a_claim_of_the_middle_of_a_block_holds() {
+    let net = net_with_deposit();
+    let (anchor, claim) = anchored(&net);
+    let shown = claim.verify(&net.genesis, &anchor).expect("holds");
+    assert_eq!(shown.amount, sat(1_000_000));
+    assert_eq!(Ok(shown.outpoint), claim.outpoint());
+    assert_eq!(claim.block_hash(), Ok(anchor.block.hash()));
+}
+
+#[test]
+fn a_witness_has_no_place_in_a_claim() {
+    let mut net = net_with_deposit();
+    let (_, mut claim) = anchored(&net);
+    claim.transaction = serialize(&net.bitcoin[1].1.txdata[2]);
+    assert!(matches!(refused(&mut net, claim), ClaimError::Transaction(_)));
+}
+
+#[test]
+fn a_transaction_that_is_not_in_the_block_is_refused() {
+    let mut net = net_with_deposit();
+    let (_, claim) = anchored(&net);
+    let script = terms(1, 0).spend_info(&net.genesis).expect("keys").script;
+    let coin = net.coin();
+    let forged = bitcoin_tx(&[coin], &[(script, sat(2_000_000))]);
+    let transaction = serialize(&without_witness(&forged));
+    assert!(matches!(refused(&mut net, DepositClaim { transaction, ..claim }), ClaimError::Proof(_)));
+}
+
+#[test]
+fn a_changed_header_is_another_block() {
+    let mut net = net_with_deposit();
+    let (_, claim) = anchored(&net);
+    for index in 0..80 {
+        let mut changed = claim.clone();
+        changed.header[index] ^= 1;
+        assert!(matches!(refused(&mut net, changed), ClaimError::ForeignBlock { .. }));
+    }
+}
+
+/// A transaction of 64 bytes whose last half is the id of a forged deposit: one level deeper, the
+/// proof would hold. The number of transactions, which members count themselves, forbids the level.
+#[test]
+fn an_inner_node_can_not_pass_for_a_transaction() {
+    let mut net = Net::new();
+    let script = terms(1, 0).spend_info(&net.genesis).expect("keys").script;
+    let coin = net.coin();
+    let forged = without_witness(&bitcoin_tx(&[coin], &[(script, sat(1_000_000_000))]));
+    // What a miner would grind: a node of the tree (here simply put there) over (left, forged).
+    let left = Txid::from_byte_array([5; 32]);
+    let node = [left.to_byte_array(), forged.compute_txid().to_byte_array()].concat();
+    let node_id = bitcoin::hashes::sha256d::Hash::hash(&node);
+    let coinbase = bitcoin_block(bitcoin::BlockHash::all_zeros(), 1, vec![]).txdata.remove(0);
+    let mut block = bitcoin_block(net.bitcoin[0].1.block_hash(), 101, vec![]);
+    block.txdata = vec![coinbase.clone(), coinbase.clone()];
+    let pair = [coinbase.compute_txid().to_byte_array(), node_id.to_byte_array()].concat();
+    let root = bitcoin::hashes::sha256d::Hash::hash(&pair);
+    block.header.merkle_root = TxMerkleNode::from_byte_array(root.to_byte_array());
+    let height = BtcHeight::new(101);
+    net.bitcoin.push((height, block.clone()));
+    net.block(vec![]);
+    // A tree of four leaves: the coinbase's side stays folded in a real attack; any size is refused.
+    for count in 3..=4 {
+        let mut txids = vec![coinbase.compute_txid(), coinbase.compute_txid(), left, forged.compute_txid()];
+        txids.truncate(count);
+        let matches: Vec<bool> = (0..count).map(|index| index + 1 == count).collect();
+        let proof = serialize(&PartialMerkleTree::from_txids(&txids, &matches));
+        let header = serialize(&block.header).try_into().expect("80");
+        let transaction = serialize(&forged);
+        let claim = DepositClaim { transaction, vout: 0, block: height, header, proof, terms: terms(1, 0) };
+        assert!(matches!(refused(&mut net, claim), ClaimError::Proof(reason) if reason.contains("another size")));
+    }
+}
+
+#[test]
+fn a_transaction_of_64_bytes_is_refused() {
+    let mut net = net_with_deposit();
+    let (_, mut claim) = anchored(&net);
+    let mut tiny = without_witness(&bitcoin_tx(&[OutPoint::null()], &[(ScriptBuf::from_bytes(vec![0; 4]), sat(1))]));
+    tiny.input[0].previous_output = OutPoint { txid: Txid::all_zeros(), vout: 0 };
+    claim.transaction = serialize(&tiny);
+    assert_eq!(claim.transaction.len(), 64);
+    assert_eq!(refused(&mut net, claim), ClaimError::SixtyFourBytes);
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let mut net = net_with_deposit();
+    let (_, claim) = anchored(&net);
+    let transaction = vec![0; MAX_CLAIM_TRANSACTION_BYTES + 1];
+    assert!(matches!(refused(&mut net, DepositClaim { transaction, ..claim.clone() }), ClaimError::TransactionSize(_)));
+    let proof = vec![0; MAX_CLAIM_PROOF_BYTES + 1];
+    assert!(matches!(refused(&mut net, DepositClaim { proof, ..claim.clone() }), ClaimError::Proof(_)));
+    let mut signed = Transaction::claim(net.genesis.chain_id(), claim);
+    signed.signature[0] = 1;
+    assert_eq!(net.refuse(signed), TxError::ClaimSigned);
+}
+
+#[test]
+fn the_longest_proof_fits() {
+    // 2^17 transactions are more than a block of 4 MB can have.
+    let txids: Vec<Txid> = (0..100_000_u32)
+        .map(|n| Txid::from_byte_array([n.to_le_bytes(); 8].concat().try_into().expect("32")))
+        .collect();
+    let matches: Vec<bool> = (0..txids.len()).map(|index| index == 77_777).collect();
+    assert!(serialize(&PartialMerkleTree::from_txids(&txids, &matches)).len() < MAX_CLAIM_PROOF_BYTES);
+}
+
+proptest! {
+    /// Any changed bytes of the proof or the transaction are refused, and nothing panics.
+    #[test]
+    fn changed_claims_are_refused(
+        at in any::<prop::sample::Index>(), to in any::<u8>(), in_proof in any::<bool>(), cut in any::<bool>(),
+    ) {
+        let net = net_with_deposit();
+        let (anchor, claim) = anchored(&net);
+        let mut changed = claim.clone();
+        let bytes = if in_proof { &mut changed.proof } else { &mut changed.transaction };
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = to }
+        let verdict = changed.verify(&net.genesis, &anchor);
+        // Unused flag bits of the proof may differ; what is shown may not.
+        prop_assert!(changed == claim || verdict.is_err() || verdict == claim.verify(&net.genesis, &anchor));
+    }
+
+    #[test]
+    fn random_bytes_are_no_claim(
+        transaction in prop::collection::vec(any::<u8>(), 0..200), proof in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let net = net_with_deposit();
+        let (anchor, claim) = anchored(&net);
+        let changed = [DepositClaim { transaction, ..claim.clone() }, DepositClaim { proof, ..claim }];
+        prop_assert!(changed.iter().all(|claim| claim.verify(&net.genesis, &anchor).is_err()));
+    }
+
+    /// The proof alone, with the block's own count of transactions in front.
+    #[test]
+    fn random_proofs_of_the_right_size_are_refused(rest in prop::collection::vec(any::<u8>(), 0..200)) {
+        let net = net_with_deposit();
+        let (anchor, claim) = anchored(&net);
+        let proof = [&6_u32.to_le_bytes()[..], &rest].concat();
+        let changed = DepositClaim { proof, ..claim };
+        prop_assert!(changed.verify(&net.genesis, &anchor).is_err());
+    }
+}
