@@ -49,6 +49,8 @@ mod core;
 mod engine;
 mod follower;
 mod handle;
+mod identity;
+mod level;
 mod light;
 mod links;
 mod member;
@@ -56,15 +58,23 @@ mod mempool;
 mod ports;
 mod tree;
 
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod network_tests;
+#[cfg(test)]
+mod simulation_tests;
+
 pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
 pub use config::{
-    IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MAX_TRANSACTION_BYTES, MemberConfig, Peer, Timing,
+    IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing,
 };
 pub use core::SubmitError;
 pub use engine::committee::{CommitteeError, identity_of};
 pub use engine::lines::JoinError;
 pub use follower::{FollowError, Follower, follow_into};
 pub use handle::{Handle, TxStatus};
+pub use identity::{endorse, endorsed};
 pub use light::{CertificateError, verify_block};
 pub use links::{LinkError, LinkSender, Links, To};
 pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError, VOTED_FILE};
