@@ -15,7 +15,6 @@ use windlass_node::api::ApiError;
 #[command(
     name = "windlass",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,

@@ -25,6 +25,10 @@ impl Paint {
     #[cfg(test)]
     pub const PLAIN: Self = Self { on: false };
 
+    /// Colour, whatever reads.
+    #[cfg(test)]
+    pub const ALWAYS: Self = Self { on: true };
+
     /// For stdout.
     pub fn stdout(when: When) -> Self {
         Self::new(when, std::io::stdout().is_terminal())

@@ -1,9 +1,8 @@
 //! Starting and stopping a whole network: the two things that no hub can be asked for.
 
 use crate::{commands::values::Quorum, context::Context};
-use serde::Serialize;
 use windlass_node::api::ApiError;
-use windlass_regtest::api::Status;
+use windlass_regtest::api::Started;
 
 /// What a new network is to be made of.
 #[derive(Debug, Clone)]
@@ -22,30 +21,6 @@ impl Default for Wish {
     fn default() -> Self {
         Self { nodes: 3, quorum: Quorum { threshold: 3, members: 4 }, any_ports: false, reclaim_blocks: None }
     }
-}
-
-/// One part of the start.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Stage {
-    /// `bitcoin`, `federation`, `lightning`.
-    pub name: String,
-    /// What came up.
-    pub what: String,
-    /// Where it listens.
-    pub at: String,
-    /// How long it took.
-    pub seconds: f64,
-}
-
-/// What `up` brought up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Started {
-    /// Part by part.
-    pub stages: Vec<Stage>,
-    /// All in all.
-    pub seconds: f64,
-    /// The network now.
-    pub status: Status,
 }
 
 /// Starts the network or goes on where it stopped; returns once all is ready.

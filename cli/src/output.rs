@@ -51,14 +51,23 @@ impl Output {
     /// # Errors
     /// stdout can't be written to: a full disk, say.
     pub fn line(&self, text: &str) -> Result<(), ApiError> {
-        let mut stdout = std::io::stdout().lock();
-        let mut text = text.trim_end_matches('\n').to_owned();
-        text.push('\n');
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match self.try_line(text) {
             Ok(()) => Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
             Err(e) => Err(ApiError::failed(format!("stdout can't be written to: {e}"))),
         }
+    }
+
+    /// The same, for those who have more to do than to print.
+    ///
+    /// # Errors
+    /// stdout can't be written to.
+    pub fn try_line(&self, text: &str) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        let mut text = text.trim_end_matches('\n').to_owned();
+        text.push('\n');
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
     }
 }
 

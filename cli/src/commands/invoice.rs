@@ -12,23 +12,15 @@ use windlass_types::Msat;
 pub struct Args {
     /// Who is to be paid
     node: String,
-    /// How much (1000sat, 1500msat), or `any` to leave it to the payer
-    #[arg(value_parser = any_or_msat)]
-    amount: AnyOr,
+    /// How much: 1000sat, 1500msat [default: what the payer likes]
+    #[arg(value_parser = values::msat)]
+    amount: Option<Msat>,
     /// What for
     #[arg(short = 'm', long, default_value = "", hide_default_value = true)]
     memo: String,
     /// Valid for so long [default: 1h]
     #[arg(long, value_parser = crate::duration::parse)]
     expiry: Option<Duration>,
-}
-
-/// `any`, or an amount. (An `Option` would make clap take the argument as optional.)
-#[derive(Debug, Clone, Copy)]
-struct AnyOr(Option<Msat>);
-
-fn any_or_msat(text: &str) -> Result<AnyOr, String> {
-    if text == "any" { Ok(AnyOr(None)) } else { values::msat(text).map(|amount| AnyOr(Some(amount))) }
 }
 
 /// Runs it.
@@ -42,7 +34,7 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
                 .ok_or_else(|| ApiError::usage("--expiry is between 1s and 136 years"))?,
         ),
     };
-    let body = Invoice { node: args.node, amount_msat: args.amount.0, memo: args.memo, expiry_seconds };
+    let body = Invoice { node: args.node, amount_msat: args.amount, memo: args.memo, expiry_seconds };
     let answer: InvoiceAnswer = ctx.ask("invoice", &body).await?;
     // Nothing but the invoice: `windlass pay alice $(windlass invoice bob 1000sat)`.
     ctx.out.result(&answer, |_| answer.invoice.clone())

@@ -8,6 +8,15 @@ use crate::{
 };
 use windlass_node::api::ApiError;
 
+/// Which ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ports {
+    /// Where scripts look for them; the next free one where one is taken.
+    Usual,
+    /// Any.
+    Any,
+}
+
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -17,9 +26,10 @@ pub struct Args {
     /// How many members and how many of them sign, in a new network [default: 3of4]
     #[arg(long, value_name = "TofN", value_parser = values::quorum)]
     federation: Option<Quorum>,
-    /// Any free ports instead of the usual ones
-    #[arg(long)]
-    any_ports: bool,
+    /// Ports: usual (each the next free one if it is taken) or any
+    #[arg(long, env = "WINDLASS_PORTS", hide_env_values = true, value_enum, default_value = "usual")]
+    #[arg(hide_possible_values = true)]
+    ports: Ports,
     /// Stay here and stop everything at Ctrl-C
     #[arg(long)]
     foreground: bool,
@@ -27,7 +37,7 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
-    let mut wish = Wish { any_ports: args.any_ports, ..Wish::default() };
+    let mut wish = Wish { any_ports: args.ports == Ports::Any, ..Wish::default() };
     if let Some(nodes) = args.nodes {
         wish.nodes = usize::from(nodes);
     }

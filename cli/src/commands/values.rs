@@ -36,7 +36,7 @@ pub struct Quorum {
 }
 
 /// The largest federation on one machine.
-const MEMBERS_MAX: u16 = 15;
+const MEMBERS_MAX: u16 = 16;
 
 /// Reads `3of4`. The same `t` makes blocks and moves coins, so it must be a Byzantine quorum:
 /// n = 3f + 1 members (or more) agree with 2f + 1, and any two quorums share an honest member.

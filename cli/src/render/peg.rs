@@ -102,7 +102,15 @@ fn show_in(NodePegIn { node, peg }: &NodePegIn) -> String {
         }
         _ => {}
     }
-    table.row(["deadline", &deadline(peg)]);
+    if matches!(
+        peg.state,
+        PegInState::Address
+            | PegInState::Confirming { .. }
+            | PegInState::NotEligible { .. }
+            | PegInState::OnSidechain(DepositState::Claimed)
+    ) {
+        table.row(["deadline", &deadline(peg)]);
+    }
     table.text("")
 }
 

@@ -87,8 +87,8 @@ pub fn wallets(wallets: &[NodeBalance]) -> String {
         ("Wallets", Align::Left),
         ("BTC on chain", Align::Right),
         ("sidechain", Align::Right),
-        ("Lightning: can send /", Align::Right),
-        ("receive, sat", Align::Right),
+        ("Lightning: can send", Align::Right),
+        ("can receive, sat", Align::Right),
     ]);
     for wallet in wallets {
         match &wallet.balance {

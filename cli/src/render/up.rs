@@ -4,8 +4,9 @@ use super::{
     status,
     table::{Align, Table},
 };
-use crate::{color::Paint, network::Started};
+use crate::color::Paint;
 use std::time::Duration;
+use windlass_regtest::api::Started;
 
 /// `windlass up`.
 pub fn up(started: &Started, command: &dyn Fn(&str) -> String, paint: Paint) -> String {
