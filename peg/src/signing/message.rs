@@ -59,6 +59,8 @@ pub enum SigningMessage {
     Signed {
         /// The batch.
         batch: u64,
+        /// Who signed, as the coordinator says: for people, proven by nothing.
+        signers: Vec<u16>,
         /// BIP340 signatures, one an input.
         signatures: Vec<[u8; 64]>,
     },
@@ -78,7 +80,7 @@ impl SigningMessage {
                 (commitments.iter().map(Vec::len).max().unwrap_or_default(), signers.len().max(commitments.len()))
             }
             Self::Shares { shares, .. } => (shares.len(), 0),
-            Self::Signed { signatures, .. } => (signatures.len(), 0),
+            Self::Signed { signers, signatures, .. } => (signatures.len(), signers.len()),
         };
         if inputs > MAX_INPUTS {
             return Err(DecodeError::Malformed(format!("{inputs} inputs; the bound is {MAX_INPUTS}")));

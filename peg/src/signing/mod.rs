@@ -98,7 +98,15 @@ pub enum Status {
         batch: u64,
         /// Its transaction.
         txid: Txid,
+        /// Who signed, as the coordinator says.
+        signers: Vec<u16>,
     },
+}
+
+impl Done {
+    fn message(&self, batch: u64) -> SigningMessage {
+        SigningMessage::Signed { batch, signers: self.signers.clone(), signatures: self.signatures.clone() }
+    }
 }
 
 /// Who coordinates the attempt.
@@ -109,6 +117,13 @@ pub fn coordinator_of(batch: u64, attempt: u64, members: u16) -> u16 {
     u16::try_from(sum.checked_rem(members).unwrap_or_default()).unwrap_or_default()
 }
 
+/// A signed batch.
+struct Done {
+    transaction: Transaction,
+    signers: Vec<u16>,
+    signatures: Vec<[u8; 64]>,
+}
+
 /// One member's part in signing, as signer and, in its turn, as coordinator.
 pub struct Signer<R> {
     share: KeyShare,
@@ -116,7 +131,7 @@ pub struct Signer<R> {
     rng: R,
     pace: Pace,
     job: Option<Job>,
-    signed: Option<(Transaction, Vec<[u8; 64]>)>,
+    signed: Option<Done>,
     attempt: u64,
     attempt_since_ms: u64,
     participant: Participant,
@@ -217,8 +232,8 @@ impl<R: RngCore + CryptoRng> Signer<R> {
     pub fn status(&self) -> Status {
         let Some(job) = &self.job else { return Status::Idle };
         let (batch, txid) = (job.batch, job.txid());
-        if self.signed.is_some() {
-            return Status::Signed { batch, txid };
+        if let Some(done) = &self.signed {
+            return Status::Signed { batch, txid, signers: done.signers.clone() };
         }
         let members = self.share.group.members;
         Status::Signing {
@@ -233,7 +248,7 @@ impl<R: RngCore + CryptoRng> Signer<R> {
 
     /// The signed transaction of the batch in flight, if this member has it.
     pub fn signed(&self) -> Option<&Transaction> {
-        self.signed.as_ref().map(|(transaction, _)| transaction)
+        self.signed.as_ref().map(|done| &done.transaction)
     }
 
     fn handle(&mut self, from: u16, message: SigningMessage, now_ms: u64, out: &mut Vec<SignerEvent>) {
@@ -255,13 +270,13 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 self.on_shares(from, shares, now_ms, out);
             }
             SigningMessage::Commit { .. } | SigningMessage::Shares { .. } => {}
-            SigningMessage::Signed { batch, signatures } => {
+            SigningMessage::Signed { batch, signers, signatures } => {
                 let Some(job) = self.job.as_ref().filter(|job| job.batch == batch) else { return };
                 if self.signed.is_some() {
                     return;
                 }
                 match job.finish(&self.share.group, &signatures) {
-                    Ok(transaction) => self.adopt(transaction, signatures, out),
+                    Ok(transaction) => self.adopt(Done { transaction, signers, signatures }, out),
                     Err(error) => out.push(SignerEvent::Fault { member: from, reason: error.to_string() }),
                 }
             }
@@ -269,11 +284,10 @@ impl<R: RngCore + CryptoRng> Signer<R> {
     }
 
     fn on_propose(&mut self, from: u16, proposal: &Proposal, out: &mut Vec<SignerEvent>) {
-        if let (Some((_, signatures)), Some(job)) = (&self.signed, &self.job)
+        if let (Some(done), Some(job)) = (&self.signed, &self.job)
             && job.batch == proposal.batch
         {
-            let message = SigningMessage::Signed { batch: job.batch, signatures: signatures.clone() };
-            return send(out, Recipient::One(from), &message);
+            return send(out, Recipient::One(from), &done.message(job.batch));
         }
         match self.commit_to(from, proposal) {
             Ok(commitments) => {
@@ -400,9 +414,11 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 let Some(job) = &self.job else { return };
                 match job.finish(&self.share.group, &signatures) {
                     Ok(transaction) => {
-                        let message = SigningMessage::Signed { batch: job.batch, signatures: signatures.clone() };
-                        send(out, Recipient::All, &message);
-                        self.adopt(transaction, signatures, out);
+                        let chosen = self.session.as_ref().and_then(Session::chosen);
+                        let signers = chosen.map(|c| c.keys().copied().collect()).unwrap_or_default();
+                        let done = Done { transaction, signers, signatures };
+                        send(out, Recipient::All, &done.message(job.batch));
+                        self.adopt(done, out);
                     }
                     Err(error) => {
                         // FROST accepted it, libsecp256k1 does not: nothing leaves.
@@ -422,10 +438,10 @@ impl<R: RngCore + CryptoRng> Signer<R> {
         }
     }
 
-    fn adopt(&mut self, transaction: Transaction, signatures: Vec<[u8; 64]>, out: &mut Vec<SignerEvent>) {
+    fn adopt(&mut self, done: Done, out: &mut Vec<SignerEvent>) {
         let Some(job) = &self.job else { return };
-        out.push(SignerEvent::Signed { batch: job.batch, transaction: Box::new(transaction.clone()) });
-        self.signed = Some((transaction, signatures));
+        out.push(SignerEvent::Signed { batch: job.batch, transaction: Box::new(done.transaction.clone()) });
+        self.signed = Some(done);
         self.session = None;
         self.participant.clear();
     }

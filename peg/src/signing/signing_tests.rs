@@ -190,6 +190,8 @@ fn three_of_four_sign_and_everyone_has_it_at_once() {
     net.deliver();
     assert!(net.everyone_signed(&job), "without any tick");
     assert_eq!(net.faults, vec![]);
+    let Status::Signed { signers, .. } = net.signer(0).status() else { panic!() };
+    assert_eq!(signers.len(), usize::from(T));
     let transaction = net.signer(0).signed().unwrap().clone();
     assert!(transaction.input.iter().all(|i| i.witness.len() == 1 && i.witness[0].len() == 64));
 }
@@ -506,7 +508,7 @@ fn a_false_signed_message_is_refused_and_named() {
     let mut net = Net::new();
     let job = job(&net.group(), 1, 99_000);
     net.give(3, &job);
-    let message = SigningMessage::Signed { batch: 1, signatures: vec![[1; 64]; 2] };
+    let message = SigningMessage::Signed { batch: 1, signers: vec![], signatures: vec![[1; 64]; 2] };
     let events = net.signer(3).receive(2, &message.encode(), 1_000);
     assert!(matches!(&events[..], [SignerEvent::Fault { member: 2, .. }]), "{events:?}");
 }
