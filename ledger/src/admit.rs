@@ -178,6 +178,7 @@ impl Work<'_> {
     /// L15 to L18: nonce, expiry, fee and balance. The account after it paid `amount` and fee.
     fn debit(&self, spending: &Spending, amount: Amount) -> Result<Account, TxError> {
         let account = query::account(self, &spending.from)?;
+        // L15: the account's next nonce, no other.
         let (expected, found) = (account.nonce, spending.nonce);
         if found < expected {
             return Err(TxError::NonceUsed { expected, found });
@@ -185,14 +186,17 @@ impl Work<'_> {
         if found > expected {
             return Err(TxError::NonceAhead { expected, found });
         }
+        // L16: not past its expiry.
         let height = self.height;
         if let Some(expiry) = spending.expiry.filter(|expiry| height > *expiry) {
             return Err(TxError::Expired { expiry, height });
         }
+        // L17: the sidechain's fee.
         let (fee, min) = (spending.fee, self.genesis.params.transfer_fee_min);
         if fee < min {
             return Err(TxError::FeeTooLow { fee, min });
         }
+        // L18: the account has it.
         let need = treasury::sum([amount, fee].into_iter()).ok_or(TxError::Overflow)?;
         let have = account.balance;
         let balance = have.checked_sub(need).ok_or(TxError::Insufficient { have, need })?;

@@ -22,6 +22,9 @@ pub struct Applied {
     pub receipts: Vec<Receipt>,
 }
 
+/// A block that was built, what it did, and which transactions were left out, by id and reason.
+pub type Built = (Block, Applied, Vec<(Digest, TxError)>);
+
 /// Why no block can follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -160,7 +163,7 @@ pub fn build(
     parent: &Header,
     inputs: BitcoinInputs,
     transactions: Vec<Transaction>,
-) -> Result<(Block, Applied, Vec<(Digest, TxError)>), ApplyError> {
+) -> Result<Built, ApplyError> {
     let mut work = Work::begin(genesis, view, parent)?;
     work.consume(&inputs)?;
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());

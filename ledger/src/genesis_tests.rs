@@ -14,7 +14,8 @@ fn each_wrong_field_is_named() {
         edit(&mut genesis);
         genesis.validate().expect_err("wrong").to_string()
     };
-    let cases: [(&dyn Fn(&mut Genesis), &str); 26] = [
+    type Edit<'a> = &'a dyn Fn(&mut Genesis);
+    let cases: [(Edit, &str); 26] = [
         (&|g| g.version = 2, "version 2"),
         (&|g| g.members.clear(), "0 members"),
         (&|g| g.members = vec![g.members[0].clone(); 101], "101 members"),

@@ -38,11 +38,13 @@ pub mod wire;
 #[cfg(test)]
 mod books_tests;
 #[cfg(test)]
+mod deposit_tests;
+#[cfg(test)]
 mod peg_tests;
 #[cfg(test)]
 mod testkit;
 
-pub use apply::{Applied, ApplyError, BlockError, apply, build, check, genesis_state};
+pub use apply::{Applied, ApplyError, BlockError, Built, apply, build, check, genesis_state};
 pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;

@@ -1,5 +1,6 @@
 //! What the state holds, one type an entry.
 
+use crate::Params;
 use crate::script::DepositTerms;
 use crate::treasury::Batch;
 use crate::wire;
@@ -107,6 +108,18 @@ pub struct DepositRecord {
     pub sequence: u64,
     /// What became of it.
     pub state: DepositState,
+}
+
+impl DepositRecord {
+    /// The first Bitcoin block that can have the user's reclaim.
+    pub fn reclaim_height(&self, params: &Params) -> Option<BtcHeight> {
+        self.height.checked_add(params.reclaim_blocks)
+    }
+
+    /// The anchor from which the federation lets go of the deposit if no batch has it (L26).
+    pub fn lapse_height(&self, params: &Params) -> Option<BtcHeight> {
+        self.reclaim_height(params)?.checked_sub(params.reclaim_buffer)
+    }
 }
 
 /// What became of a claimed deposit.

@@ -65,8 +65,7 @@ fn batch(
 #[test]
 fn a_sweep_has_169_vbytes() {
     // The design's measure of one sweep with the treasury's coin.
-    let mut params = Params::default();
-    params.fee_rate_sat_per_kvb = 1_000;
+    let params = Params { fee_rate_sat_per_kvb: 1_000, ..Params::default() };
     assert_eq!(deposit_fee(&params), Some(sat(169)));
     assert_eq!(peg_out_fee(&params, &wpkh(1)), Some(sat(142)));
     assert_eq!(dearest_peg_out_fee(&params), Some(sat(154)));
