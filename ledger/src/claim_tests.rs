@@ -3,7 +3,7 @@
 use super::*;
 use crate::testkit::{Net, bitcoin_block, bitcoin_tx, sat, terms, wpkh};
 use crate::{Transaction, TxError};
-use bitcoin::hashes::Hash as _;
+use bitcoin::hashes::{Hash as _, sha256d};
 use bitcoin::{ScriptBuf, TxMerkleNode};
 use proptest::prelude::*;
 
@@ -74,38 +74,38 @@ fn a_changed_header_is_another_block() {
     }
 }
 
-/// A transaction of 64 bytes whose last half is the id of a forged deposit: one level deeper, the
-/// proof would hold. The number of transactions, which members count themselves, forbids the level.
+/// CVE-2017-12842: a transaction of 64 bytes in a block, the last half of which is the id of a
+/// forged deposit. One level deeper the proof holds; the number of transactions, which members
+/// count themselves, forbids the level.
 #[test]
-fn an_inner_node_can_not_pass_for_a_transaction() {
+fn a_transaction_can_not_pass_for_an_inner_node() {
     let mut net = Net::new();
     let script = terms(1, 0).spend_info(&net.genesis).expect("keys").script;
     let coin = net.coin();
     let forged = without_witness(&bitcoin_tx(&[coin], &[(script, sat(1_000_000_000))]));
-    // What a miner would grind: a node of the tree (here simply put there) over (left, forged).
-    let left = Txid::from_byte_array([5; 32]);
-    let node = [left.to_byte_array(), forged.compute_txid().to_byte_array()].concat();
-    let node_id = bitcoin::hashes::sha256d::Hash::hash(&node);
-    let coinbase = bitcoin_block(bitcoin::BlockHash::all_zeros(), 1, vec![]).txdata.remove(0);
+    // What a miner would grind into the form of a transaction is simply put there.
+    let left = [5; 32];
+    let node = sha256d::Hash::hash(&[left, forged.compute_txid().to_byte_array()].concat()).to_byte_array();
     let mut block = bitcoin_block(net.bitcoin[0].1.block_hash(), 101, vec![]);
-    block.txdata = vec![coinbase.clone(), coinbase.clone()];
-    let pair = [coinbase.compute_txid().to_byte_array(), node_id.to_byte_array()].concat();
-    let root = bitcoin::hashes::sha256d::Hash::hash(&pair);
-    block.header.merkle_root = TxMerkleNode::from_byte_array(root.to_byte_array());
+    let coinbase = block.txdata[0].clone();
+    let coinbase_id = coinbase.compute_txid().to_byte_array();
+    block.txdata.push(coinbase);
+    let root = sha256d::Hash::hash(&[coinbase_id, node].concat());
+    block.header.merkle_root = TxMerkleNode::from_raw_hash(root);
     let height = BtcHeight::new(101);
     net.bitcoin.push((height, block.clone()));
     net.block(vec![]);
-    // A tree of four leaves: the coinbase's side stays folded in a real attack; any size is refused.
-    for count in 3..=4 {
-        let mut txids = vec![coinbase.compute_txid(), coinbase.compute_txid(), left, forged.compute_txid()];
-        txids.truncate(count);
-        let matches: Vec<bool> = (0..count).map(|index| index + 1 == count).collect();
-        let proof = serialize(&PartialMerkleTree::from_txids(&txids, &matches));
-        let header = serialize(&block.header).try_into().expect("80");
-        let transaction = serialize(&forged);
-        let claim = DepositClaim { transaction, vout: 0, block: height, header, proof, terms: terms(1, 0) };
-        assert!(matches!(refused(&mut net, claim), ClaimError::Proof(reason) if reason.contains("another size")));
-    }
+    // A tree of four: the coinbase's side folded, the other one opened down to the forged id.
+    let hashes = [&coinbase_id[..], &left, &forged.compute_txid().to_byte_array()].concat();
+    let proof = [&4_u32.to_le_bytes()[..], &[3], &hashes, &[1, 0b10101]].concat();
+    let tree: PartialMerkleTree = deserialize(&proof).expect("well-formed");
+    let (mut matches, mut indexes) = (vec![], vec![]);
+    assert_eq!(tree.extract_matches(&mut matches, &mut indexes), Ok(block.header.merkle_root), "the lie holds");
+    assert_eq!(matches, [forged.compute_txid()]);
+    let header = serialize(&block.header).try_into().expect("80");
+    let transaction = serialize(&forged);
+    let claim = DepositClaim { transaction, vout: 0, block: height, header, proof, terms: terms(1, 0) };
+    assert_eq!(refused(&mut net, claim), ClaimError::Proof("it is of a tree of another size".into()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::testkit::{Net, account, bitcoin_block, bitcoin_tx, sat, terms, wpkh, x_only};
 use crate::{ApplyError, BitcoinInputs, BlockError, ClaimError, InputsError, TxError, build, query};
 use bitcoin::hashes::Hash as _;
-use bitcoin::{Amount, OutPoint, ScriptBuf};
+use bitcoin::{Amount, ScriptBuf};
 use windlass_types::{Blocks, BtcHeight, Epoch};
 
 fn claim_error(error: TxError) -> ClaimError {
