@@ -171,12 +171,12 @@ impl<'a> Work<'a> {
     }
 }
 
-/// A sum of at most all bitcoin.
+/// L42: a sum of at most all bitcoin.
 pub(crate) fn plus(a: Amount, b: Amount, what: &'static str) -> Result<Amount, InvariantError> {
     a.checked_add(b).filter(|sum| *sum <= Amount::MAX_MONEY).ok_or(InvariantError::Range(what))
 }
 
-/// A difference of at least nothing.
+/// L42: a difference of at least nothing.
 pub(crate) fn minus(a: Amount, b: Amount, what: &'static str) -> Result<Amount, InvariantError> {
     a.checked_sub(b).ok_or(InvariantError::Range(what))
 }

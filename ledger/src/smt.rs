@@ -65,7 +65,7 @@ pub fn root(view: &dyn StateRead) -> Result<Digest, StateError> {
     Ok(hash(read::<Node>(view, &position(&[0; 32], 0))?.as_ref()))
 }
 
-/// The root of a set of entries, computed from nothing: the recount of what [`root`] says.
+/// L52: the root of a set of entries, computed from nothing: the recount of what [`root`] says.
 pub fn root_of<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Digest {
     let mut leaves: Vec<Leaf> = entries.into_iter().map(|(key, value)| leaf(key, value)).collect();
     leaves.sort_unstable_by_key(|leaf| leaf.path);
@@ -73,7 +73,7 @@ pub fn root_of<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> D
     hash(build(&leaves, 0, &mut ChangeSet::default()).as_ref())
 }
 
-/// Proves what `view` has under `key`.
+/// L53: proves what `view` has under `key`.
 ///
 /// # Errors
 /// State could not be read.
@@ -255,6 +255,7 @@ fn mask(at: usize) -> u8 {
     0x80_u8.checked_shr(u32::try_from(at % 8).unwrap_or(0)).unwrap_or(0)
 }
 
+/// L50.
 fn path_of(key: &[u8]) -> Path {
     KeyHash::hash(key).to_byte_array()
 }
@@ -263,6 +264,7 @@ fn leaf(key: &[u8], value: &[u8]) -> Leaf {
     Leaf { path: path_of(key), value: sha256::Hash::hash(value).to_byte_array() }
 }
 
+/// L51.
 fn hash(node: Option<&Node>) -> Digest {
     match node {
         None => EMPTY,

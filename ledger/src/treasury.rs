@@ -342,7 +342,7 @@ impl Parts<'_> {
     }
 }
 
-/// A sum that doesn't wrap and is at most all bitcoin.
+/// L42: a sum that doesn't wrap and is at most all bitcoin.
 pub(crate) fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
     let mut total = Amount::ZERO;
     for amount in amounts {
