@@ -1,0 +1,199 @@
+//! A wallet node's folder: `config.toml` (written by whoever makes the node), `seed` (0600),
+//! `node.json` (where it answers, written by the running node), `node.redb` and LDK's files.
+
+use bitcoin::{Amount, FeeRate};
+use serde::{Deserialize, Serialize};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use windlass_chain::BitcoindConfig;
+use windlass_types::{ChainId, ChainNetwork};
+
+/// A node's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalletConfig {
+    /// Its name, also in Lightning's gossip.
+    pub name: String,
+    /// The Bitcoin network.
+    pub network: ChainNetwork,
+    /// Where its API listens; port 0 takes a free one (see [`Ready`]).
+    pub api: SocketAddr,
+    /// Where its Lightning peers reach it; port 0 takes a free one.
+    pub lightning: SocketAddr,
+    /// Base addresses of members or followers, `http://127.0.0.1:18884`. Any of them will do; it
+    /// goes on to the next when one does not answer.
+    pub members: Vec<String>,
+    /// The sidechain. Without it the node takes the one that all members that answer agree on, the
+    /// first time, and stays with it.
+    #[serde(default)]
+    pub chain: Option<ChainId>,
+    /// What its own Bitcoin transactions pay, in satoshis per 1,000 vB.
+    #[serde(default = "fee_rate")]
+    pub fee_rate_sat_per_kvb: u64,
+    /// Confirmations that a channel that others open needs before it can be used.
+    #[serde(default = "minimum_depth")]
+    pub minimum_depth: u32,
+    /// Blocks that a peer's balance is locked for after a close by force.
+    #[serde(default = "to_self_delay")]
+    pub to_self_delay: u16,
+    /// What stays on chain for each channel, to lift the fee of a close by force.
+    #[serde(with = "bitcoin::amount::serde::as_sat", rename = "anchor_reserve_sat", default = "anchor_reserve")]
+    pub anchor_reserve: Amount,
+    /// Where bitcoind is. Last, because TOML wants tables last.
+    pub bitcoind: BitcoindConfig,
+}
+
+const fn fee_rate() -> u64 {
+    2_000
+}
+
+const fn minimum_depth() -> u32 {
+    6
+}
+
+const fn to_self_delay() -> u16 {
+    144
+}
+
+const fn anchor_reserve() -> Amount {
+    Amount::from_sat(25_000)
+}
+
+/// A folder's file that is missing or malformed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl FileError {
+    /// What is wrong with `path`.
+    pub(super) fn new(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
+        Self { path: path.into(), reason: reason.to_string() }
+    }
+}
+
+impl WalletConfig {
+    /// Settings with the defaults of a regtest network.
+    pub fn new(name: impl Into<String>, network: ChainNetwork, bitcoind: BitcoindConfig) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            name: name.into(),
+            network,
+            api: any,
+            lightning: any,
+            members: Vec::new(),
+            chain: None,
+            fee_rate_sat_per_kvb: fee_rate(),
+            minimum_depth: minimum_depth(),
+            to_self_delay: to_self_delay(),
+            anchor_reserve: anchor_reserve(),
+            bitcoind,
+        }
+    }
+
+    /// `config.toml` of a node's folder.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join("config.toml")
+    }
+
+    /// Reads `config.toml`.
+    ///
+    /// # Errors
+    /// It is missing or malformed.
+    pub fn load(dir: &Path) -> Result<Self, FileError> {
+        let path = Self::path(dir);
+        let text = std::fs::read_to_string(&path).map_err(|error| FileError::new(&path, error))?;
+        toml::from_str(&text).map_err(|error| FileError::new(&path, error))
+    }
+
+    /// Writes `config.toml`, whole or not at all; makes the folder.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn save(&self, dir: &Path) -> Result<(), FileError> {
+        let path = Self::path(dir);
+        let text = toml::to_string_pretty(self).map_err(|error| FileError::new(&path, error))?;
+        std::fs::create_dir_all(dir).map_err(|error| FileError::new(dir, error))?;
+        write_whole(&path, text.as_bytes(), 0o600).map_err(|error| FileError::new(&path, error))
+    }
+
+    /// The fee rate of its own transactions.
+    pub(super) fn fee_rate(&self) -> FeeRate {
+        // 1 vB is 4 weight units; a thousand of each cancels.
+        FeeRate::from_sat_per_kwu(self.fee_rate_sat_per_kvb.div_ceil(4))
+    }
+}
+
+/// Where a running node answers: `node.json`, written once it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The base address of its API.
+    pub api: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl Ready {
+    /// `node.json` of a node's folder.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join("node.json")
+    }
+
+    /// Reads `node.json`; `None` while the node has not answered yet.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn load(dir: &Path) -> Result<Option<Self>, FileError> {
+        let path = Self::path(dir);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| FileError::new(&path, error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FileError::new(&path, error)),
+        }
+    }
+
+    pub(super) fn save(&self, dir: &Path) -> Result<(), FileError> {
+        let path = Self::path(dir);
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| FileError::new(&path, error))?;
+        write_whole(&path, &bytes, 0o644).map_err(|error| FileError::new(&path, error))
+    }
+}
+
+/// Writes a file aside, flushes it, and renames it: there or not, never half.
+pub(super) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.new", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&aside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&aside, path)?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windlass_chain::Auth;
+
+    #[test]
+    fn round_trips_and_names_what_is_wrong() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let missing = WalletConfig::load(dir.path()).expect_err("missing");
+        assert_eq!(missing.path, WalletConfig::path(dir.path()));
+        let bitcoind = BitcoindConfig { url: "http://127.0.0.1:1".into(), auth: Auth::Cookie("/c".into()) };
+        let config = WalletConfig::new("alice", ChainNetwork::Regtest, bitcoind);
+        config.save(dir.path()).expect("saved");
+        assert_eq!(WalletConfig::load(dir.path()), Ok(config));
+        std::fs::write(WalletConfig::path(dir.path()), "name = 3").expect("written");
+        assert!(WalletConfig::load(dir.path()).expect_err("malformed").reason.contains("name"));
+    }
+}

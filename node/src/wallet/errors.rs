@@ -1,0 +1,94 @@
+//! Errors of the parts in the API's words.
+
+use crate::api::ApiError;
+use windlass_chain::{BroadcastError, RpcError};
+use windlass_channels::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError};
+
+/// bitcoind did not answer, or refused.
+pub(super) fn rpc(error: RpcError) -> ApiError {
+    if error.is_unreachable() {
+        ApiError::not_running(error).hint("see what runs", "windlass status")
+    } else {
+        ApiError::failed(error)
+    }
+}
+
+/// A transaction was not broadcast.
+pub(super) fn broadcast(error: BroadcastError) -> ApiError {
+    match error {
+        BroadcastError::Rpc(error) => rpc(error),
+        rejected @ BroadcastError::Rejected { .. } => ApiError::conflict(rejected),
+    }
+}
+
+/// A peer was not reached.
+pub(super) fn connect(error: ConnectError) -> ApiError {
+    match error {
+        ConnectError::Unreachable { .. } => ApiError::not_running(error),
+        ConnectError::Ourselves(_) | ConnectError::UnknownAddress(_) => ApiError::usage(error),
+    }
+}
+
+/// A channel was not opened by the node `name`.
+pub(super) fn open(name: &str, error: OpenError) -> ApiError {
+    match error {
+        OpenError::InsufficientFunds { have, need, fee, reserve } => {
+            let missing = need.checked_sub(have).unwrap_or(bitcoin::Amount::ZERO);
+            let message = format!(
+                "{name} has {} on chain, the channel needs {} (of which {} fee and {} kept for closes)",
+                crate::api::btc(have),
+                crate::api::btc(need),
+                crate::api::btc(fee),
+                crate::api::btc(reserve)
+            );
+            ApiError::insufficient(message)
+                .hint("fund the wallet", format!("windlass faucet {name} {}sat", missing.to_sat()))
+        }
+        OpenError::TooSmall { .. } | OpenError::PushTooLarge { .. } => ApiError::usage(error),
+        OpenError::Peer(error) => connect(error),
+        OpenError::TimedOut { .. } => ApiError::timeout(error),
+        OpenError::Refused { .. } | OpenError::NotDurable => ApiError::failed(error),
+    }
+}
+
+/// A channel was not found.
+pub(super) fn find(error: FindError) -> ApiError {
+    match error {
+        FindError::Unknown(_) => ApiError::not_found(error).hint("list them", "windlass channel list"),
+        FindError::Ambiguous { .. } => ApiError::usage(error),
+    }
+}
+
+/// A channel was not closed.
+pub(super) fn close(error: CloseError) -> ApiError {
+    match error {
+        CloseError::Unknown(_) => ApiError::not_found(error).hint("list them", "windlass channel list"),
+        CloseError::Offline { .. } => ApiError::conflict(error),
+        CloseError::Refused { .. } => ApiError::failed(error),
+    }
+}
+
+/// There is no invoice.
+pub(super) fn invoice(error: InvoiceError) -> ApiError {
+    match error {
+        InvoiceError::Zero | InvoiceError::MemoTooLong { .. } => ApiError::usage(error),
+        InvoiceError::InsufficientInbound { .. } => ApiError::insufficient(error),
+        InvoiceError::Refused(_) | InvoiceError::NotDurable => ApiError::failed(error),
+    }
+}
+
+/// Nothing was paid.
+pub(super) fn pay(error: PayError) -> ApiError {
+    match error {
+        PayError::Malformed { .. }
+        | PayError::WrongNetwork { .. }
+        | PayError::OwnInvoice
+        | PayError::AmountMissing
+        | PayError::AmountMismatch { .. } => ApiError::usage(error),
+        PayError::Expired { .. } | PayError::AlreadyPaid(_) | PayError::InFlight(_) => ApiError::conflict(error),
+        PayError::InsufficientBalance { .. } => ApiError::insufficient(error),
+        PayError::TimedOut(_) => ApiError::timeout(error),
+        PayError::Failed { hash, reason } => ApiError::failed(format!("payment {hash} failed: {reason}")),
+        PayError::NotDurable => ApiError::failed(error),
+    }
+}

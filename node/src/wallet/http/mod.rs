@@ -1,0 +1,102 @@
+//! The API of a wallet node: a table of verbs.
+
+mod extract;
+
+use super::node::WalletNode;
+use crate::api::wallet::{
+    AddressRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest, PayRequest,
+    PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
+};
+use crate::api::{ApiError, BODY_BYTES_MAX};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use extract::Body;
+use serde::Serialize;
+use std::sync::Arc;
+
+type Node = State<Arc<WalletNode>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+fn json<T: Serialize>(answer: Result<T, ApiError>) -> Answer<T> {
+    answer.map(Json)
+}
+
+/// All routes.
+pub(super) fn router(node: Arc<WalletNode>) -> Router {
+    Router::new()
+        .route("/v1/info", get(|node: Node| async move { Json(node.info()) }))
+        .route("/v1/sync", post(|node: Node, Body(b): Body<SyncRequest>| async move { json(node.sync(&b).await) }))
+        .route("/v1/balance", get(|node: Node| async move { json(node.balance().await) }))
+        .route("/v1/addresses", post(|node: Node, Body(b): Body<AddressRequest>| async move { json(node.address(&b)) }))
+        .route("/v1/sends", post(|node: Node, Body(b): Body<SendRequest>| async move { json(node.send(b).await) }))
+        .route(
+            "/v1/transfers",
+            post(|node: Node, Body(b): Body<TransferRequest>| async move { json(node.transfer(b).await) }),
+        )
+        .route("/v1/statement", get(|node: Node| async move { json(node.statement().await) }))
+        .merge(lightning())
+        .merge(pegs())
+        .fallback(extract::unknown)
+        .method_not_allowed_fallback(extract::unknown)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(node)
+}
+
+fn lightning() -> Router<Arc<WalletNode>> {
+    Router::new()
+        .route(
+            "/v1/peers",
+            post(|node: Node, Body(b): Body<ConnectRequest>| async move { json(node.connect(&b).await) }),
+        )
+        .route(
+            "/v1/channels",
+            get(|node: Node| async move { Json(node.channels()) })
+                .post(|node: Node, Body(b): Body<OpenRequest>| async move { json(node.open_channel(&b).await) }),
+        )
+        .route("/v1/channels/{id}", get(|node: Node, Path(id): Path<String>| async move { json(node.channel(&id)) }))
+        .route(
+            "/v1/channels/{id}/close",
+            post(|node: Node, Path(id): Path<String>, Body(b): Body<CloseRequest>| async move {
+                json(node.close_channel(&id, &b).await)
+            }),
+        )
+        .route(
+            "/v1/invoices",
+            post(|node: Node, Body(b): Body<InvoiceRequest>| async move { json(node.invoice(b).await) }),
+        )
+        .route(
+            "/v1/payments",
+            get(|node: Node| async move { Json(node.payments()) })
+                .post(|node: Node, Body(b): Body<PayRequest>| async move { json(node.pay(&b).await) }),
+        )
+}
+
+fn pegs() -> Router<Arc<WalletNode>> {
+    Router::new()
+        .route(
+            "/v1/deposits",
+            get(|node: Node| async move { json(node.deposits().await) }).post(
+                |node: Node, Body(_): Body<DepositRequest>| async move { json(node.new_deposit_address().await) },
+            ),
+        )
+        .route(
+            "/v1/deposits/{id}",
+            get(|node: Node, Path(id): Path<String>| async move { json(node.deposit(&id).await) }),
+        )
+        .route(
+            "/v1/deposits/{id}/reclaim",
+            post(|node: Node, Path(id): Path<String>, Body(_): Body<ReclaimRequest>| async move {
+                json(node.reclaim(&id).await)
+            }),
+        )
+        .route(
+            "/v1/peg-outs",
+            get(|node: Node| async move { json(node.peg_outs().await) })
+                .post(|node: Node, Body(b): Body<PegOutRequest>| async move { json(node.peg_out(b).await) }),
+        )
+        .route(
+            "/v1/peg-outs/{id}",
+            get(|node: Node, Path(id): Path<String>| async move { json(node.peg_out_by_id(&id).await) }),
+        )
+}
