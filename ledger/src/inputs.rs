@@ -201,3 +201,7 @@ pub fn bitcoin_inputs(
     });
     Ok(BitcoinInputs { blocks: facts.collect() })
 }
+
+#[cfg(test)]
+#[path = "inputs_tests.rs"]
+mod tests;
