@@ -9,8 +9,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub const MAX_MESSAGE_BYTES: u32 = 5 * 1024 * 1024;
 /// Most bytes of a message that [`Links`](crate::Links) carries.
 pub const MAX_LINK_BYTES: usize = 256 * 1024;
-/// Most bytes of one transaction, in its canonical encoding.
-pub const MAX_TRANSACTION_BYTES: usize = 420_000;
 /// Most bytes of transactions that a proposer puts into a block.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 

@@ -1,14 +1,17 @@
 //! What the parts of a running member share, and the steps that they have in common. No engine.
 
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
-use crate::config::{MAX_BODY_BYTES, MAX_TRANSACTION_BYTES, Timing};
+use crate::config::{MAX_BODY_BYTES, Timing};
+use crate::level::Level;
 use crate::mempool::{Mempool, PoolError};
 use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::tree::{Branch, Tree};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
-use windlass_ledger::{Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, Transaction, TxError};
+use windlass_ledger::{
+    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction, TxError,
+};
 use windlass_types::{BtcHeight, Digest, SideHeight};
 
 /// Why a transaction was not taken.
@@ -47,11 +50,13 @@ pub(crate) struct Core {
     pub finalized: Arc<dyn FinalizedPort>,
     pub timing: Timing,
     /// The newest final height.
-    pub height: watch::Sender<SideHeight>,
+    pub height: Level<SideHeight>,
+    /// The same, for the rest of the process.
+    pub heights: watch::Sender<SideHeight>,
     /// The newest height that any member is known to have made final.
-    pub network_height: watch::Sender<SideHeight>,
+    pub network_height: Level<SideHeight>,
     /// The highest anchor that this member's bitcoind could back.
-    pub anchor: watch::Sender<BtcHeight>,
+    pub anchor: Level<BtcHeight>,
     /// Transactions to be told to the other members.
     pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
     pub trouble: Mutex<Option<String>>,
@@ -170,12 +175,9 @@ impl Core {
         for entry in blocks {
             self.pool.finalised(&entry.block);
         }
-        self.network_height.send_if_modified(|known| {
-            let newer = *known < height;
-            *known = height.max(*known);
-            newer
-        });
-        self.height.send_replace(height);
+        self.network_height.update(|known| known.max(height));
+        self.height.update(|_| height);
+        self.heights.send_replace(height);
         Ok(())
     }
 }

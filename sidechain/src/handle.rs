@@ -107,23 +107,19 @@ impl Handle {
 
     /// The newest final height, and each later one (or the last of several).
     pub fn subscribe(&self) -> watch::Receiver<SideHeight> {
-        self.core.height.subscribe()
+        self.core.heights.subscribe()
     }
 
     /// The newest height that this member knows to be final anywhere: above [`Self::tip`] while it
     /// catches up.
     pub fn network_height(&self) -> SideHeight {
-        *self.core.network_height.borrow()
+        self.core.network_height.get()
     }
 
     /// Tells the chain how high an anchor this member's bitcoind could back now, so that the next
     /// block comes at once and not at the next heartbeat. Call it whenever Bitcoin's tip moves.
     pub fn note_anchor(&self, anchor: BtcHeight) {
-        self.core.anchor.send_if_modified(|known| {
-            let changed = *known != anchor;
-            *known = anchor;
-            changed
-        });
+        self.core.anchor.update(|_| anchor);
     }
 
     /// How many transactions wait here.

@@ -7,6 +7,7 @@ use crate::engine::committee::{Committee, private_key};
 use crate::engine::lines::{self, JoinError, Lines, LookupOracle, LookupReceiver, LookupSender};
 use crate::engine::{self, Runtime, Seat};
 use crate::handle::Handle;
+use crate::level::Level;
 use crate::links::{self, Links};
 use crate::mempool::Mempool;
 use crate::ports::{BitcoinPort, FinalizedPort};
@@ -126,6 +127,8 @@ pub(crate) struct Place {
     pub config: MemberConfig,
     pub committee: Committee,
     pub me: u16,
+    /// Put before the names of the engine's files: members of a simulation share a disk.
+    pub storage: String,
     key: PrivateKey,
 }
 
@@ -136,7 +139,7 @@ impl Place {
         let key = private_key(config.seed.bytes());
         let public = key.public_key();
         let me = committee.index(&public).ok_or_else(|| JoinError::NotAMember(hex::encode(public.as_ref())))?;
-        Ok(Self { config, committee, me, key })
+        Ok(Self { config, committee, me, storage: String::new(), key })
     }
 }
 
@@ -183,12 +186,12 @@ where
         let has_begun = ChainStore::has_begun(&store)?;
         let chain = ChainStore::open(store, genesis.clone())?;
         let voted = has_voted(&dir, chain_id)? || (has_begun && chain.tip().height > SideHeight::new(0));
-        let has_journal = engine::has_journal(context).await;
+        let has_journal = engine::has_journal(context, &self.place.storage).await;
         if voted && !has_journal {
             return Err(StartError::JournalLost { journal: dir.join(ENGINE_DIR).join(engine::JOURNAL) });
         }
         if !voted {
-            mark_voted_later(context.child("mark"), dir, chain_id);
+            mark_voted_later(context.child("mark"), dir, self.place.storage.clone(), chain_id);
         }
         info!(chain = %chain_id, height = %chain.tip().height, "agreement starts");
         let (core, outbox) = core(genesis.clone(), chain, bitcoin, finalized, self.place.config.timing);
@@ -200,6 +203,7 @@ where
                 .expect("a place is made only for a member"),
             me: self.place.key.public_key(),
             genesis: genesis_state(&genesis).1,
+            storage: self.place.storage,
         };
         let handle = Handle::new(core.clone());
         engine::start(context, core, outbox, seat, self.lines, self.blocker, self.provider).await;
@@ -237,9 +241,10 @@ fn core(
         bitcoin,
         finalized,
         timing,
-        height: watch::Sender::new(height),
-        network_height: watch::Sender::new(height),
-        anchor: watch::Sender::new(anchor),
+        height: Level::new(height),
+        heights: watch::Sender::new(height),
+        network_height: Level::new(height),
+        anchor: Level::new(anchor),
         outbox,
         trouble: Mutex::new(None),
     };
@@ -257,9 +262,9 @@ fn has_voted(dir: &Path, chain: ChainId) -> Result<bool, StartError> {
 }
 
 /// Leaves the mark once there is a journal, so that a stop in between refuses nobody by mistake.
-fn mark_voted_later<E: Spawner + Clock + Storage>(context: E, dir: PathBuf, chain: ChainId) {
+fn mark_voted_later<E: Spawner + Clock + Storage>(context: E, dir: PathBuf, storage: String, chain: ChainId) {
     context.spawn(move |context| async move {
-        while !engine::has_journal(&context).await {
+        while !engine::has_journal(&context, &storage).await {
             context.sleep(Duration::from_millis(250)).await;
         }
         if let Err(error) = write_mark(&dir, chain) {

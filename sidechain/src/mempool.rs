@@ -3,9 +3,9 @@
 //! A transaction enters only if the state after the pool's own earlier ones would take it, so a
 //! run of nonces from one account can be sent at once. Every member has its own pool; they gossip.
 
+use crate::level::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
 use windlass_ledger::{Block, Transaction, TxError};
 use windlass_types::{AccountId, Digest, SideHeight};
 
@@ -68,12 +68,12 @@ struct Inner {
 /// See the module's head.
 pub(crate) struct Mempool {
     inner: Mutex<Inner>,
-    changed: watch::Sender<u64>,
+    changes: Level<u64>,
 }
 
 impl Default for Mempool {
     fn default() -> Self {
-        Self { inner: Mutex::default(), changed: watch::Sender::new(0) }
+        Self { inner: Mutex::default(), changes: Level::new(0) }
     }
 }
 
@@ -82,9 +82,9 @@ impl Mempool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes whenever there may be something new for a block.
-    pub fn changed(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// Moves whenever there may be something new for a block.
+    pub const fn changes(&self) -> &Level<u64> {
+        &self.changes
     }
 
     pub fn contains(&self, id: &Digest) -> bool {
@@ -233,7 +233,7 @@ impl Mempool {
     }
 
     fn bump(&self) {
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes.update(|count| count.wrapping_add(1));
     }
 }
 

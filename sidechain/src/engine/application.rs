@@ -37,9 +37,7 @@ impl App {
     /// `None` if `block` can't be on the final chain.
     async fn branch_at(&self, block: Digested<Sealed>, mut ancestry: impl Ancestry<Sealed>) -> Option<Branch> {
         let height = block.inner().block().header.height;
-        let mut final_height = self.core.height.subscribe();
-        let near = |tip: &windlass_types::SideHeight| tip.get().saturating_add(MAX_REPLAY) >= height.get();
-        final_height.wait_for(near).await.ok()?;
+        self.core.height.wait_for(|tip| tip.get().saturating_add(MAX_REPLAY) >= height.get()).await;
         let mut path = vec![block];
         loop {
             let oldest = path.last()?.inner().block().clone();

@@ -7,7 +7,7 @@ use commonware_consensus::{Block as EngineBlock, Heightable};
 use commonware_cryptography::{Digested, Digestible, sha256};
 use std::sync::Arc;
 use windlass_ledger::{Block, MAX_BLOCK_BYTES};
-use windlass_types::Digest;
+use windlass_types::{Digest, SideHeight};
 
 /// See the module's head. On the wire: a length (u32, big endian), then the ledger's encoding.
 #[derive(Debug, Clone)]
@@ -39,6 +39,14 @@ pub(crate) const fn ours(digest: sha256::Digest) -> Digest {
     Digest(digest.0)
 }
 
+/// The genesis block has no body and commits to none.
+fn has_its_body(block: &Block) -> bool {
+    let is_genesis = block.header.height == SideHeight::new(0);
+    let is_bare = block.inputs.is_empty() && block.transactions.is_empty();
+    let root = if is_genesis && is_bare { Digest::default() } else { block.body_root() };
+    block.header.body_root == root
+}
+
 impl Write for Sealed {
     fn write(&self, buf: &mut impl BufMut) {
         buf.put_u32(u32::try_from(self.bytes.len()).expect("the ledger bounds a block's bytes"));
@@ -67,7 +75,7 @@ impl Read for Sealed {
         }
         let bytes = buf.copy_to_bytes(length);
         let block = Block::decode(&bytes).map_err(|_| Error::Invalid("block", "malformed"))?;
-        if block.body_root() != block.header.body_root {
+        if !has_its_body(&block) {
             return Err(Error::Invalid("block", "the body is not the header's"));
         }
         let digest = sha256::Digest(block.header.digest().0);

@@ -59,11 +59,7 @@ impl Reporter for Delivery {
         match update {
             Update::Tip(_, height, _) => {
                 let height = SideHeight::new(height.get());
-                self.core.network_height.send_if_modified(|known| {
-                    let newer = *known < height;
-                    *known = height.max(*known);
-                    newer
-                });
+                self.core.network_height.update(|known| known.max(height));
                 Feedback::Ok
             }
             // The engine has at most `MAX_COMMIT` in flight, so the queue is bounded.

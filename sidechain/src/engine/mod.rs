@@ -78,11 +78,13 @@ pub(crate) struct Seat {
     pub scheme: Scheme,
     pub me: PublicKey,
     pub genesis: Header,
+    /// Put before the names of the engine's files.
+    pub storage: String,
 }
 
 /// Whether the journal of votes is there.
-pub(crate) async fn has_journal(context: &impl Storage) -> bool {
-    context.scan(JOURNAL).await.is_ok_and(|blobs| !blobs.is_empty())
+pub(crate) async fn has_journal(context: &impl Storage, storage: &str) -> bool {
+    context.scan(&format!("{storage}{JOURNAL}")).await.is_ok_and(|blobs| !blobs.is_empty())
 }
 
 /// Starts agreement. Everything runs as children of `context` until that ends.
@@ -120,11 +122,11 @@ pub(crate) async fn start<E, S, R, B, P>(
     );
     let certificates = immutable::Archive::init(
         context.child("certificates"),
-        archive("certificates", &cache, Scheme::certificate_codec_config_unbounded()),
+        archive(&seat.storage, "certificates", &cache, Scheme::certificate_codec_config_unbounded()),
     )
     .await
     .expect("the disk keeps what was written to it");
-    let blocks = immutable::Archive::init(context.child("blocks"), archive("blocks", &cache, ()))
+    let blocks = immutable::Archive::init(context.child("blocks"), archive(&seat.storage, "blocks", &cache, ()))
         .await
         .expect("the disk keeps what was written to it");
     // One epoch: the genesis fixes the list of members for good.
@@ -137,7 +139,7 @@ pub(crate) async fn start<E, S, R, B, P>(
             provider: ConstantProvider::<Scheme, Epoch>::new(seat.scheme.clone()),
             epocher: epocher.clone(),
             start: Start::Genesis(genesis),
-            partition_prefix: PREFIX.into(),
+            partition_prefix: format!("{}{PREFIX}", seat.storage),
             mailbox_size: MAILBOX,
             view_retention: ViewDelta::new(RETENTION * 8),
             prunable_items_per_section: CACHED_ITEMS_PER_SECTION,
@@ -172,7 +174,8 @@ pub(crate) async fn start<E, S, R, B, P>(
         },
         lines.backfill,
     );
-    let config = simplex_config(&core.timing, seat.scheme, paced, blocker, cache, genesis_digest);
+    let journal = format!("{}{JOURNAL}", seat.storage);
+    let config = simplex_config(&core.timing, journal, seat.scheme, paced, blocker, cache, genesis_digest);
     let engine = simplex::Engine::new(context.child("simplex"), config);
     buffer.start(lines.blocks);
     marshal.start(delivery, buffer_mailbox, resolver);
@@ -193,6 +196,7 @@ type SimplexConfig<E, B> = simplex::Config<
 
 fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
     timing: &Timing,
+    journal: String,
     scheme: Scheme,
     paced: PacedInline<E>,
     blocker: B,
@@ -208,7 +212,7 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
         reporter: paced,
         track_historical_votes: false,
         strategy: Sequential,
-        partition: JOURNAL.into(),
+        partition: journal,
         mailbox_size: MAILBOX,
         epoch: committee::EPOCH,
         floor: Floor::Genesis(genesis),
@@ -226,19 +230,19 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
     }
 }
 
-fn archive<C>(name: &str, cache: &CacheRef, codec_config: C) -> immutable::Config<C> {
+fn archive<C>(storage: &str, name: &str, cache: &CacheRef, codec_config: C) -> immutable::Config<C> {
     immutable::Config {
-        metadata_partition: format!("{name}-metadata"),
-        freezer_table_partition: format!("{name}-table"),
+        metadata_partition: format!("{storage}{name}-metadata"),
+        freezer_table_partition: format!("{storage}{name}-table"),
         freezer_table_initial_size: TABLE_SIZE,
         freezer_table_resize_frequency: 4,
         freezer_table_resize_chunk_size: TABLE_SIZE,
-        freezer_key_partition: format!("{name}-keys"),
+        freezer_key_partition: format!("{storage}{name}-keys"),
         freezer_key_page_cache: cache.clone(),
-        freezer_value_partition: format!("{name}-values"),
+        freezer_value_partition: format!("{storage}{name}-values"),
         freezer_value_target_size: VALUE_FILE_BYTES,
         freezer_value_compression: Some(3),
-        ordinal_partition: format!("{name}-ordinal"),
+        ordinal_partition: format!("{storage}{name}-ordinal"),
         items_per_section: ITEMS_PER_SECTION,
         freezer_key_write_buffer: WRITE_BUFFER,
         freezer_value_write_buffer: WRITE_BUFFER,

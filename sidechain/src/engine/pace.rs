@@ -108,23 +108,19 @@ async fn hold(context: &impl Clock, core: &Core, payload: sha256::Digest) {
     if !node.block.transactions.is_empty() || !node.block.inputs.is_empty() {
         return;
     }
-    let mut pool = core.pool.changed();
-    let mut anchor = core.anchor.subscribe();
     let at = node.block.header.anchor.height;
     let news = async {
         loop {
-            pool.mark_unchanged();
+            let seen = core.pool.changes().get();
             if core.has_news(&digest) {
                 return;
             }
-            if pool.changed().await.is_err() {
-                return;
-            }
+            core.pool.changes().wait_for(|now| now != seen).await;
         }
     };
     let newer_anchor = async {
         context.sleep(ANCHOR_PAUSE).await;
-        let _ = anchor.wait_for(|known| *known > at).await;
+        core.anchor.wait_for(|known| known > at).await;
     };
     select! {
         () = news => {},

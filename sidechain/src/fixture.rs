@@ -1,0 +1,200 @@
+//! For tests: a Bitcoin of a few blocks, a federation of four, and people with coins.
+
+use crate::{BitcoinPort, Handle, IdentitySeed, MemberConfig, Peer, Timing, identity_of};
+use bitcoin::absolute::LockTime;
+use bitcoin::block::{Header as BitcoinHeader, Version};
+use bitcoin::hashes::Hash as _;
+use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};
+use bitcoin::{
+    Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut, Txid,
+    Witness, transaction,
+};
+use futures::future::BoxFuture;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use windlass_ledger::{
+    BitcoinInputs, DepositClaim, DepositTerms, Genesis, GenesisMember, Header, MAX_INPUT_BLOCKS, Params, StateRead,
+    Transaction, TxBody, bitcoin_inputs, query,
+};
+use windlass_types::{AccountId, BlockRef, Blocks, BtcHeight, ChainNetwork, Epoch};
+
+/// Members of the federation.
+pub const MEMBERS: usize = 4;
+const START: u32 = 100;
+
+pub fn seed(index: usize) -> IdentitySeed {
+    IdentitySeed::new([u8::try_from(index).expect("few members") + 1; 32])
+}
+
+pub fn keypair(name: u8) -> Keypair {
+    let secret = SecretKey::from_slice(&[name; 32]).expect("a scalar");
+    Keypair::from_secret_key(&Secp256k1::new(), &secret)
+}
+
+pub fn account(name: u8) -> AccountId {
+    AccountId::from_key(&keypair(name).x_only_public_key().0)
+}
+
+pub fn genesis() -> Genesis {
+    let members = (0..MEMBERS)
+        .map(|index| GenesisMember {
+            name: format!("f{}", index + 1),
+            identity: identity_of(&seed(index)),
+            emergency_key: account(200 + u8::try_from(index).expect("few members")).bytes,
+        })
+        .collect();
+    let params = Params { anchor_depth: Blocks::new(1), ..Params::default() };
+    let genesis = Genesis {
+        version: windlass_ledger_version(),
+        network: ChainNetwork::Regtest,
+        members,
+        threshold: 3,
+        treasury_key: account(250).bytes,
+        start: BlockRef::new(BtcHeight::new(START), BlockHash::all_zeros()),
+        params,
+    };
+    genesis.validate().expect("a good genesis");
+    genesis
+}
+
+const fn windlass_ledger_version() -> u16 {
+    1
+}
+
+pub fn config(index: usize, addresses: &[SocketAddr], dir: &Path, timing: Timing) -> MemberConfig {
+    let members = addresses.iter().enumerate();
+    let members =
+        members.map(|(index, address)| Peer { identity: identity_of(&seed(index)), address: *address }).collect();
+    MemberConfig {
+        seed: seed(index),
+        members,
+        listen: addresses[index],
+        dir: dir.to_owned(),
+        federation: "test".into(),
+        timing,
+    }
+}
+
+/// A Bitcoin that every member agrees with.
+#[derive(Clone, Default)]
+pub struct FakeBitcoin(Arc<Mutex<Vec<BitcoinBlock>>>);
+
+impl FakeBitcoin {
+    pub fn tip(&self) -> BtcHeight {
+        BtcHeight::new(START + u32::try_from(self.0.lock().expect("no panic").len()).expect("short"))
+    }
+
+    /// Mines a block with `transactions`; returns it and its height.
+    pub fn mine(&self, transactions: Vec<bitcoin::Transaction>) -> (BitcoinBlock, BtcHeight) {
+        let mut blocks = self.0.lock().expect("no panic");
+        let number = u32::try_from(blocks.len()).expect("short");
+        let prev_blockhash = blocks.last().map_or_else(BlockHash::all_zeros, BitcoinBlock::block_hash);
+        let mut txdata = vec![coinbase(number)];
+        txdata.extend(transactions);
+        let header = BitcoinHeader {
+            version: Version::ONE,
+            prev_blockhash,
+            merkle_root: TxMerkleNode::all_zeros(),
+            time: number,
+            bits: CompactTarget::from_consensus(0x207f_ffff),
+            nonce: 0,
+        };
+        let mut block = BitcoinBlock { header, txdata };
+        block.header.merkle_root = block.compute_merkle_root().expect("not empty");
+        blocks.push(block.clone());
+        (block, BtcHeight::new(START + number + 1))
+    }
+
+    fn inputs(&self, view: &dyn StateRead, parent: &Header, to: Option<usize>) -> BitcoinInputs {
+        let blocks = self.0.lock().expect("no panic");
+        let from = usize::try_from(parent.anchor.height.get() - START).expect("small");
+        let to = to.unwrap_or(blocks.len()).min(blocks.len()).min(from + MAX_INPUT_BLOCKS);
+        let list: Vec<(BtcHeight, &BitcoinBlock)> = (from..to)
+            .map(|index| (BtcHeight::new(START + 1 + u32::try_from(index).expect("small")), &blocks[index]))
+            .collect();
+        bitcoin_inputs(view, &list).expect("a readable state")
+    }
+}
+
+impl BitcoinPort for FakeBitcoin {
+    fn propose(&self, view: Arc<dyn StateRead>, parent: Header) -> BoxFuture<'static, BitcoinInputs> {
+        let inputs = self.inputs(&*view, &parent, None);
+        Box::pin(std::future::ready(inputs))
+    }
+
+    fn check(&self, view: Arc<dyn StateRead>, parent: Header, inputs: BitcoinInputs) -> BoxFuture<'static, bool> {
+        let to = usize::try_from(parent.anchor.height.get() - START).expect("small") + inputs.blocks.len();
+        let same = self.inputs(&*view, &parent, Some(to)) == inputs;
+        Box::pin(std::future::ready(same))
+    }
+}
+
+fn coinbase(number: u32) -> bitcoin::Transaction {
+    paying(OutPoint::null(), number, ScriptBuf::new(), Amount::from_sat(u64::from(number)))
+}
+
+fn paying(from: OutPoint, tag: u32, script: ScriptBuf, value: Amount) -> bitcoin::Transaction {
+    bitcoin::Transaction {
+        version: transaction::Version::TWO,
+        lock_time: LockTime::from_consensus(tag),
+        input: vec![TxIn {
+            previous_output: from,
+            script_sig: ScriptBuf::new(),
+            sequence: Sequence::MAX,
+            witness: Witness::new(),
+        }],
+        output: vec![TxOut { value, script_pubkey: script }],
+    }
+}
+
+/// Puts a deposit of `amount` for each name on Bitcoin; returns the claims.
+pub fn deposit(bitcoin: &FakeBitcoin, genesis: &Genesis, names: &[u8], amount: Amount) -> Vec<Transaction> {
+    let terms = |name: &u8| DepositTerms {
+        account: account(*name),
+        nonce: 0,
+        epoch: Epoch::new(0),
+        user_key: account(*name).bytes,
+    };
+    let transactions: Vec<bitcoin::Transaction> = names
+        .iter()
+        .map(|name| {
+            let script = terms(name).spend_info(genesis).expect("good keys").script;
+            let from = OutPoint { txid: Txid::from_byte_array([*name; 32]), vout: 0 };
+            paying(from, 0, script, amount)
+        })
+        .collect();
+    let (block, height) = bitcoin.mine(transactions.clone());
+    let claims = names.iter().zip(&transactions).map(|(name, transaction)| {
+        let claim = DepositClaim::new(&block, height, transaction.compute_txid(), 0, terms(name)).expect("it is there");
+        Transaction::claim(genesis.chain_id(), claim)
+    });
+    claims.collect()
+}
+
+pub fn transfer(genesis: &Genesis, from: u8, to: u8, nonce: u64, sat: u64) -> Transaction {
+    let body = TxBody::Transfer {
+        from: account(from),
+        nonce,
+        outputs: vec![(account(to), Amount::from_sat(sat))],
+        fee: Amount::ZERO,
+        memo: Vec::new(),
+        expiry: None,
+    };
+    Transaction::signed(genesis.chain_id(), body, &keypair(from))
+}
+
+/// If a batch is in flight, confirms it on Bitcoin.
+pub fn confirm_batch(bitcoin: &FakeBitcoin, genesis: &Genesis, handle: &Handle) -> bool {
+    match query::batch(&*handle.view()).expect("a readable state") {
+        Some(batch) => {
+            bitcoin.mine(vec![batch.transaction(genesis).expect("good keys")]);
+            true
+        }
+        None => false,
+    }
+}
+
+pub fn balance(handle: &Handle, name: u8) -> Amount {
+    query::balance(&*handle.view(), &account(name)).expect("a readable state")
+}
