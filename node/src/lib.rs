@@ -2,5 +2,12 @@
 //! owner of tasks, clocks and sockets; the rules live below.
 
 pub mod api;
+mod bitcoin_view;
 pub mod client;
+mod files;
+pub mod follower;
+pub mod member;
+pub mod reserves;
+mod sidechain_api;
 pub mod wallet;
+

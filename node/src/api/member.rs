@@ -164,6 +164,12 @@ pub enum DepositState {
         /// By this transaction.
         txid: Txid,
     },
+    /// It came too close to its reclaim height before it was swept: nothing is minted, and it is
+    /// the user's to take back.
+    Lapsed {
+        /// The sidechain block that let go of it.
+        height: SideHeight,
+    },
 }
 
 /// A peg-out.

@@ -1,0 +1,164 @@
+//! Serves the sidechain's API (see [`crate::api::member`]): by a member from its own chain, by a
+//! follower from what it has synced. It answers from the first moment of the process, with the
+//! reason while the chain does not run yet.
+
+mod answers;
+mod chain;
+mod errors;
+mod federation;
+mod pegs;
+mod transactions;
+
+pub(crate) use chain::genesis_answer;
+
+use crate::api::{ApiError, BODY_BYTES_MAX, PREFIX};
+use crate::bitcoin_view::BitcoinView;
+use crate::client::MemberClient;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use windlass_peg::signing::Status;
+use windlass_sidechain::{ChainStore, Handle, LinkSender};
+use windlass_types::SideHeight;
+
+/// Why the API can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address is taken, or none of this machine's.
+    #[error("the API can't listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+}
+
+/// What stands behind the API.
+pub(crate) enum Backend {
+    /// A member.
+    Member {
+        /// Its chain.
+        handle: Handle,
+        /// Its links to the others.
+        links: LinkSender,
+        /// Where signing stands.
+        signing: watch::Receiver<Status>,
+        /// Its index.
+        me: u16,
+    },
+    /// A follower: transactions go on to a member.
+    Follower {
+        /// The members.
+        members: Vec<MemberClient>,
+        /// The newest height that it has synced.
+        height: watch::Receiver<SideHeight>,
+    },
+}
+
+impl Backend {
+    fn heights(&self) -> watch::Receiver<SideHeight> {
+        match self {
+            Self::Member { handle, .. } => handle.subscribe(),
+            Self::Follower { height, .. } => height.clone(),
+        }
+    }
+}
+
+/// A chain that runs.
+pub(crate) struct Running {
+    name: String,
+    chain: Arc<ChainStore>,
+    bitcoin: Option<Arc<BitcoinView>>,
+    backend: Backend,
+}
+
+/// What the handlers share: the chain, or why there is none yet.
+#[derive(Clone)]
+pub(crate) struct Service {
+    name: Arc<str>,
+    state: Arc<RwLock<Result<Arc<Running>, String>>>,
+}
+
+impl Service {
+    /// Says what the process is doing before its chain runs.
+    pub(crate) fn say(&self, what: impl Into<String>) {
+        let what = what.into();
+        tracing::info!("{what}");
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Err(what);
+    }
+
+    /// The chain runs: from now on the API answers.
+    pub(crate) fn run(&self, chain: Arc<ChainStore>, bitcoin: Option<Arc<BitcoinView>>, backend: Backend) {
+        let running = Running { name: self.name.to_string(), chain, bitcoin, backend };
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Ok(Arc::new(running));
+        tracing::info!("ready");
+    }
+
+    fn running(&self) -> Result<Arc<Running>, ApiError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.clone().map_err(|what| ApiError::not_running(format!("{} is not ready: {what}", self.name)))
+    }
+}
+
+/// An API that listens.
+pub(crate) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    service: Service,
+}
+
+impl Server {
+    /// Listens.
+    pub(crate) async fn bind(address: SocketAddr, name: String) -> Result<Self, ServerError> {
+        let listen = |source| ServerError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let state = Arc::new(RwLock::new(Err("it has just started".to_owned())));
+        Ok(Self { listener, address, service: Service { name: name.into(), state } })
+    }
+
+    /// The base address for clients.
+    pub(crate) fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the handlers share.
+    pub(crate) fn service(&self) -> Service {
+        self.service.clone()
+    }
+
+    /// Serves, for ever.
+    pub(crate) async fn serve(self) {
+        if let Err(error) = axum::serve(self.listener, router(self.service)).await {
+            tracing::error!(%error, "the API stopped");
+        }
+    }
+}
+
+fn router(service: Service) -> Router {
+    let routes = Router::new()
+        .route("/chain", get(chain::tip))
+        .route("/genesis", get(chain::genesis))
+        .route("/blocks", get(chain::blocks))
+        .route("/blocks/{height}", get(chain::block))
+        .route("/bitcoin", get(chain::bitcoin))
+        .route("/transactions", axum::routing::post(transactions::submit))
+        .route("/transactions/{id}", get(transactions::status))
+        .route("/accounts/{address}", get(pegs::account))
+        .route("/deposits", get(pegs::deposits))
+        .route("/deposits/{outpoint}", get(pegs::deposit))
+        .route("/peg-outs", get(pegs::peg_outs))
+        .route("/peg-outs/{id}", get(pegs::peg_out))
+        .route("/federation", get(federation::show));
+    Router::new()
+        .nest(PREFIX, routes)
+        .fallback(errors::no_such_path)
+        .method_not_allowed_fallback(errors::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(service)
+}
