@@ -1,0 +1,117 @@
+//! The layers of docs/ARCHITECTURE.md, enforced: which crate may name which.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+/// Each crate of the house and what it may use of the house.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("types", &[]),
+    ("ledger", &["types"]),
+    ("store", &["types"]),
+    ("chain", &["types", "store"]),
+    ("channels", &["types", "chain", "store"]),
+    ("sidechain", &["types", "ledger", "store"]),
+    ("peg", &["types", "ledger", "chain", "store"]),
+    ("node", &["types", "ledger", "chain", "store", "channels", "sidechain", "peg"]),
+    ("regtest", &["types", "chain", "node", "store", "peg", "ledger"]),
+];
+
+/// Packages that only some crates may name (a prefix), and which.
+const OWNED: &[(&str, &[&str])] = &[
+    ("lightning", &["channels"]),
+    ("commonware-", &["sidechain", "node"]),
+    ("frost-", &["peg"]),
+    ("bdk_", &["chain"]),
+    ("redb", &["store"]),
+    ("bitcoincore-rpc", &["chain", "regtest"]),
+    ("axum", &["node", "regtest"]),
+];
+
+/// Crates that hold rules: nothing in them may wait, read a clock or open a socket.
+const PURE: &[&str] = &["types", "ledger"];
+const IMPURE: &[&str] = &["tokio", "rand", "axum", "reqwest", "futures", "redb"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the root").to_owned()
+}
+
+/// The `[dependencies]` of a crate (not those for tests).
+fn dependencies(folder: &str) -> Vec<String> {
+    let path = root().join(folder).join("Cargo.toml");
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let manifest: toml::Table = text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let table = manifest.get("dependencies").and_then(|d| d.as_table()).cloned().unwrap_or_default();
+    table.keys().cloned().collect()
+}
+
+fn faults(dependencies: &BTreeMap<&str, Vec<String>>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (folder, allowed) in LAYERS {
+        for dependency in &dependencies[folder] {
+            if let Some(house) = dependency.strip_prefix("windlass-")
+                && !allowed.contains(&house)
+            {
+                faults.push(format!("{folder} must not use {house}"));
+            }
+            for (prefix, owners) in OWNED {
+                if dependency.starts_with(prefix) && !owners.contains(folder) {
+                    faults.push(format!("{folder} must not name {dependency}: it belongs to {owners:?}"));
+                }
+            }
+            if PURE.contains(folder) && IMPURE.contains(&dependency.as_str()) {
+                faults.push(format!("{folder} is pure and must not use {dependency}"));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn layers_hold() {
+    let dependencies = LAYERS.iter().map(|(folder, _)| (*folder, dependencies(folder))).collect();
+    assert_eq!(faults(&dependencies), Vec::<String>::new());
+}
+
+#[test]
+fn a_forbidden_import_is_seen() {
+    let mut dependencies: BTreeMap<_, _> = LAYERS.iter().map(|(folder, _)| (*folder, Vec::new())).collect();
+    dependencies.insert("peg", vec!["windlass-sidechain".into(), "lightning".into()]);
+    dependencies.insert("ledger", vec!["tokio".into()]);
+    assert_eq!(faults(&dependencies).len(), 3);
+}
+
+#[test]
+fn one_version_of_bitcoin() {
+    let lock: toml::Table =
+        fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is committed").parse().expect("valid");
+    for name in ["bitcoin", "secp256k1", "lightning"] {
+        let packages = lock["package"].as_array().expect("packages");
+        let count = packages.iter().filter(|p| p["name"].as_str() == Some(name)).count();
+        assert_eq!(count, 1, "versions of {name} in Cargo.lock");
+    }
+}
+
+#[test]
+fn the_rules_do_not_iterate_hash_maps_or_read_clocks() {
+    for folder in PURE {
+        for path in sources(root().join(folder).join("src")) {
+            let text = fs::read_to_string(&path).expect("readable");
+            for word in ["HashMap", "HashSet", "SystemTime", "Instant::now", "f64", "f32", "thread_rng"] {
+                assert!(!text.contains(word), "{} names {word}", path.display());
+            }
+        }
+    }
+}
+
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("readable").path();
+        let name = path.to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(sources(path));
+        } else if name.ends_with(".rs") && !name.ends_with("_tests.rs") && !name.ends_with("testkit.rs") {
+            files.push(path);
+        }
+    }
+    files
+}
