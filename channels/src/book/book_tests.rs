@@ -1,1 +1,133 @@
+use super::*;
+use std::sync::Arc;
 
+const CHANNEL: ChannelId = ChannelId([3; 32]);
+
+struct Disk {
+    _dir: tempfile::TempDir,
+    store: Arc<Store>,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path().join("ln.redb")).expect("a new store");
+        Self { _dir: dir, store }
+    }
+
+    /// The book as it comes up after a crash.
+    fn open(&self) -> Book {
+        Book::open(&self.store).expect("a readable book")
+    }
+
+    fn commit(&self, book: &Book) {
+        let drained = book.drained();
+        self.store.commit(book.take(drained)).expect("room on the disk");
+    }
+}
+
+/// What the event handler does with an event that adds up.
+fn count(book: &Book, event: &[u8]) {
+    if !book.is_replay(event) {
+        book.flow(CHANNEL, |flow| flow.received_msat += 10);
+    }
+}
+
+fn received(book: &Book) -> u64 {
+    book.read().flows.get(&CHANNEL).map_or(0, |flow| flow.received_msat)
+}
+
+#[test]
+fn an_event_that_was_committed_but_not_let_go_counts_once() {
+    let disk = Disk::new();
+    let book = disk.open();
+    count(&book, b"forwarded");
+    disk.commit(&book);
+    let book = disk.open();
+    count(&book, b"forwarded");
+    book.replays_are_over();
+    assert_eq!(received(&book), 10);
+    // And once more, if it crashes again before LDK lets go.
+    disk.commit(&book);
+    let book = disk.open();
+    count(&book, b"forwarded");
+    assert_eq!(received(&book), 10);
+}
+
+#[test]
+fn an_event_that_was_not_committed_counts_when_it_comes_again() {
+    let disk = Disk::new();
+    count(&disk.open(), b"forwarded");
+    let book = disk.open();
+    assert_eq!(received(&book), 0);
+    count(&book, b"forwarded");
+    assert_eq!(received(&book), 10);
+}
+
+#[test]
+fn an_equal_event_is_another_one_once_ldk_let_go_of_the_first() {
+    let disk = Disk::new();
+    let book = disk.open();
+    count(&book, b"forwarded");
+    book.events_are_drained();
+    disk.commit(&book);
+    let book = disk.open();
+    count(&book, b"forwarded");
+    assert_eq!(received(&book), 20);
+    // Within one life, too.
+    count(&book, b"forwarded");
+    assert_eq!(received(&book), 30);
+}
+
+#[test]
+fn a_mark_set_while_the_manager_is_read_waits_for_the_next_commit() {
+    let disk = Disk::new();
+    let book = disk.open();
+    count(&book, b"forwarded");
+    let drained = book.drained();
+    book.events_are_drained();
+    disk.store.commit(book.take(drained)).expect("room on the disk");
+    let book = disk.open();
+    count(&book, b"forwarded");
+    assert_eq!(received(&book), 10);
+}
+
+#[test]
+fn two_equal_events_before_a_crash_are_two_after_it() {
+    let disk = Disk::new();
+    let book = disk.open();
+    count(&book, b"forwarded");
+    count(&book, b"forwarded");
+    disk.commit(&book);
+    let book = disk.open();
+    for _ in 0..3 {
+        count(&book, b"forwarded");
+    }
+    assert_eq!(received(&book), 30);
+}
+
+#[test]
+fn rows_are_the_same_after_a_restart() {
+    let disk = Disk::new();
+    let book = disk.open();
+    let hash = PaymentHash([5; 32]);
+    book.payment_sent(hash, [6; 32], Some(7), Some(8));
+    book.write(|pages| {
+        let opening = Opening {
+            peer: "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().expect("a key"),
+            capacity_sat: 1,
+            push_msat: 2,
+            we_funded: true,
+            announce: false,
+            funding: None,
+            failed: None,
+            channel: Some(CHANNEL),
+        };
+        pages.openings.insert(u128::MAX, opening);
+        [Row::Opening(u128::MAX)]
+    });
+    disk.commit(&book);
+    let again = disk.open();
+    assert_eq!(again.payment(Direction::Out, hash), book.payment(Direction::Out, hash));
+    assert_eq!(again.read().openings, book.read().openings);
+}

@@ -198,11 +198,16 @@ impl Book {
         pages.drained = pages.counted.len();
     }
 
-    /// The rows that were changed, for one commit.
-    pub(crate) fn take(&self) -> Writes {
+    /// How many of the counted events LDK has let go of. To be asked before the manager is read.
+    pub(crate) fn drained(&self) -> usize {
+        self.read().drained
+    }
+
+    /// The rows that were changed, for one commit. The first `drained` counted events can't come again.
+    pub(crate) fn take(&self, drained: usize) -> Writes {
         let mut pages = self.read();
-        let drained = std::mem::take(&mut pages.drained);
         pages.counted.drain(..drained);
+        pages.drained -= drained;
         let dirty = std::mem::take(&mut pages.dirty);
         let mut writes = Writes::new();
         for row in dirty {

@@ -26,14 +26,13 @@ impl Committer {
     /// Commits until the store fails or [`Kv::stop`] is called.
     pub(crate) fn run(self) {
         while let Some(round) = self.kv.next_round() {
-            if round.events_are_drained {
-                self.book.events_are_drained();
-            }
-            // The order matters. Monitors first (taken by `next_round`), so that none of them is
-            // newer than the manager; the book next, so that an event whose handling released one
-            // of these monitors is counted; the manager last.
-            let mut writes = self.book.take();
+            // The order matters. Monitors first (taken by `next_round`), so that none of them is newer
+            // than the manager. The book last: an event that the manager no longer has is in it. One
+            // that the manager still has may be in it, too; then it is among the counted ones, and
+            // only those leave that list which LDK had let go of before the manager was read.
+            let drained = self.book.drained();
             let manager = self.channel_manager.encode();
+            let mut writes = self.book.take(drained);
             self.kv.add(&mut writes, &round, &manager);
             if let Err(error) = self.kv.store().commit(writes) {
                 tracing::error!(%error, "the node stops: what it does can't be made durable");
@@ -51,7 +50,20 @@ impl Committer {
                 // What LDK held back for these updates leaves now.
                 self.peer_manager.process_events();
             }
+            self.forward();
         }
         self.kv.give_up();
+    }
+
+    /// Forwards and final receives without LDK's random delay of about 50 ms, which hides from
+    /// observers who forwards what: here the user waits, and nobody looks.
+    ///
+    /// Payments are ready for it only after a monitor's update is complete, so after a round. Its own
+    /// task could not wait for them: LDK's notifier wakes one waiter, and that is its own loop.
+    fn forward(&self) {
+        if self.channel_manager.needs_pending_htlc_processing() {
+            self.channel_manager.process_pending_htlc_forwards();
+            self.peer_manager.process_events();
+        }
     }
 }

@@ -49,7 +49,7 @@ mod tests {
     fn never_below_the_floor_and_the_bound_is_above_all() {
         let fees = Fees(Arc::new(StaticFees(FeeRate::from_sat_per_kwu(1))));
         assert_eq!(fees.get_est_sat_per_1000_weight(ConfirmationTarget::OutputSpendingFee), FLOOR_SAT_PER_KW);
-        let fees = Fees(Arc::new(StaticFees(FeeRate::from_sat_per_vb_unchecked(200))));
+        let fees = Fees(Arc::new(StaticFees(FeeRate::from_sat_per_vb_u32(200))));
         let bound = fees.get_est_sat_per_1000_weight(ConfirmationTarget::MaximumFeeEstimate);
         assert!(bound > fees.get_est_sat_per_1000_weight(ConfirmationTarget::UrgentOnChainSweep));
     }

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use windlass_store::{Store, StoreError, Writes};
 
 use super::stack::{Broadcaster, Fees, Keys, Log};
+use crate::book::Book;
 
 /// The table of everything that LDK writes; its keys are `primary/secondary/key`.
 const TABLE: &str = "ln.ldk";
@@ -37,8 +38,6 @@ pub(crate) struct Round {
     pub(crate) writes: BTreeMap<String, Option<Vec<u8>>>,
     /// Monitor updates that LDK waits for.
     pub(crate) updates: Vec<(ChannelId, u64)>,
-    /// LDK has finished with all events that were handled before this.
-    pub(crate) events_are_drained: bool,
     /// The number up to which [`Kv::request`] was called.
     pub(crate) requests: u64,
 }
@@ -56,6 +55,7 @@ struct Stage {
 /// LDK's key-value store.
 pub(crate) struct Kv {
     store: Arc<Store>,
+    book: Arc<Book>,
     stage: Mutex<Stage>,
     wake: Condvar,
     committed: watch::Sender<u64>,
@@ -74,8 +74,8 @@ fn failed(error: StoreError) -> io::Error {
 }
 
 impl Kv {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, stage: Mutex::default(), wake: Condvar::new(), committed: watch::Sender::new(0) }
+    pub(crate) fn new(store: Arc<Store>, book: Arc<Book>) -> Self {
+        Self { store, book, stage: Mutex::default(), wake: Condvar::new(), committed: watch::Sender::new(0) }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -150,6 +150,15 @@ impl Kv {
         self.wake.notify_one();
     }
 
+    /// Ends the committer without another commit.
+    pub(crate) fn abandon(&self) {
+        let mut stage = self.stage();
+        stage.stop = true;
+        stage.due = false;
+        stage.round = Round::default();
+        self.wake.notify_one();
+    }
+
     /// The store underneath.
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
@@ -175,9 +184,8 @@ impl KVStoreSync for Kv {
         if flat == manager_key() {
             // The background processor calls this right after it has handled all events. The
             // committer serialises the manager itself, after it has taken the monitors.
-            let mut stage = self.stage();
-            stage.round.events_are_drained = true;
-            stage.due = true;
+            self.book.events_are_drained();
+            self.stage().due = true;
             self.wake.notify_one();
         } else {
             self.put(flat, Some(value));
@@ -287,7 +295,8 @@ mod tests {
     fn kv() -> (tempfile::TempDir, Kv) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(dir.path().join("ln.redb")).expect("a new store");
-        (dir, Kv::new(store))
+        let book = Arc::new(Book::open(&store).expect("an empty book"));
+        (dir, Kv::new(store, book))
     }
 
     fn commit(kv: &Kv) {
@@ -318,7 +327,7 @@ mod tests {
         let (_dir, kv) = kv();
         kv.write("", "", CHANNEL_MANAGER_PERSISTENCE_KEY, vec![9]).expect("a signal");
         let round = kv.next_round().expect("due");
-        assert!(round.events_are_drained && round.writes.is_empty());
+        assert!(round.writes.is_empty());
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn peer_manager(
 /// Reads or makes all parts and brings them to the tip. The wallet must be there already.
 pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Result<Loaded, StartError> {
     let log = Arc::new(Log);
-    let kv = Arc::new(Kv::new(Arc::clone(&parts.store)));
+    let kv = Arc::new(Kv::new(Arc::clone(&parts.store), Arc::clone(book)));
     let keys = Arc::new(Keys::new(&config.seed, Arc::clone(&parts.wallet)));
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
     let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());

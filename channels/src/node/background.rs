@@ -52,23 +52,6 @@ impl Node {
         }
     }
 
-    /// Forwards and final receives without LDK's random delay of about 50 ms, which hides from
-    /// observers who forwards what: here the user waits, and nobody looks.
-    pub(super) async fn process_forwards(self: Arc<Self>) {
-        let mut stopping = self.stopping.subscribe();
-        while !self.is_stopping() {
-            let news = self.channel_manager.get_event_or_persistence_needed_future();
-            if self.channel_manager.needs_pending_htlc_processing() {
-                self.channel_manager.process_pending_htlc_forwards();
-                self.peer_manager.process_events();
-            }
-            tokio::select! {
-                () = news => {}
-                _ = stopping.changed() => {}
-            }
-        }
-    }
-
     /// Tells the network who we are, now and then.
     pub(super) async fn announce(self: Arc<Self>) {
         loop {

@@ -98,7 +98,6 @@ impl Node {
             headers: loaded_rest.headers,
         };
         node.spawn(Arc::clone(&node).follow(follow));
-        node.spawn(Arc::clone(&node).process_forwards());
         node.spawn(Arc::clone(&node).process_background());
         node.spawn(Arc::clone(&node).listen(listener));
         node.spawn(Arc::clone(&node).keep_peers());
@@ -265,6 +264,13 @@ impl Node {
                 Ok(Err(_)) | Err(_) => return None,
             }
         }
+    }
+}
+
+impl Drop for Node {
+    /// Without [`Node::stop`] it is as if the process had been killed: nothing more is written.
+    fn drop(&mut self) {
+        self.kv.abandon();
     }
 }
 

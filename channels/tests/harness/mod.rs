@@ -1,0 +1,278 @@
+//! A private regtest chain on a real bitcoind, and nodes on it, each with a runtime of its own so
+//! that it can die without a word.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use bitcoin::{Address, Amount, Network};
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use windlass_chain::regtest::Miner;
+use windlass_chain::{Auth, Bitcoind, BitcoindConfig, StaticFees, Wallet};
+use windlass_channels::{Channel, ChannelState, Config, Node, OpenRequest, Parts, PeerAddress};
+use windlass_store::Store;
+use windlass_types::Msat;
+
+/// Long enough for a loaded machine, short enough to be told.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Nobody's key: where blocks' rewards go that nobody needs.
+const NOBODY: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+
+pub fn sat(amount: u64) -> Amount {
+    Amount::from_sat(amount)
+}
+
+pub fn msat(amount: u64) -> Msat {
+    Msat::new(amount)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// A bitcoind that ends with the test.
+pub struct Chain {
+    process: Child,
+    pub bitcoind: Bitcoind,
+    pub miner: Miner,
+    pub runtime: Runtime,
+    dir: TempDir,
+    port: u16,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn_bitcoind(dir: &Path, port: u16) -> Child {
+    let exe = std::env::var_os("BITCOIND_EXE").expect("set BITCOIND_EXE to a bitcoind of version 28 or later");
+    Command::new(exe)
+        .arg("-regtest")
+        .arg(format!("-datadir={}", dir.display()))
+        .arg(format!("-rpcport={port}"))
+        .args(["-server", "-listen=0", "-printtoconsole=0", "-deprecatedrpc=fullrbf", "-deprecatedrpc=bip125"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("bitcoind starts")
+}
+
+impl Chain {
+    pub fn start() -> Self {
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_thread_names(true).with_test_writer().try_init();
+        let runtime = Runtime::new().expect("a runtime");
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let port = free_port();
+        let process = spawn_bitcoind(dir.path(), port);
+        let config = BitcoindConfig {
+            url: format!("http://127.0.0.1:{port}"),
+            auth: Auth::Cookie(dir.path().join("regtest/.cookie")),
+        };
+        let bitcoind = Bitcoind::new(config);
+        let miner = Miner::new(bitcoind.clone());
+        let chain = Self { process, bitcoind, miner, runtime, dir, port };
+        chain.wait_ready();
+        chain
+    }
+
+    fn wait_ready(&self) {
+        eventually("bitcoind is ready", || self.runtime.block_on(self.bitcoind.tip()).ok());
+    }
+
+    /// Stops bitcoind and starts it again on the same data.
+    pub fn restart(&mut self) {
+        let _: Result<serde_json::Value, _> = self.runtime.block_on(self.bitcoind.call("stop", vec![]));
+        self.process.wait().expect("bitcoind ends");
+        self.process = spawn_bitcoind(self.dir.path(), self.port);
+        self.wait_ready();
+    }
+
+    pub fn mine_to(&self, count: u32, address: &Address) {
+        self.runtime.block_on(self.miner.mine(count, address)).expect("blocks");
+    }
+
+    /// Mines and waits until all nodes have read the blocks.
+    pub fn mine(&self, count: u32, nodes: &[&Peer]) {
+        self.mine_to(count, &nobody());
+        for node in nodes {
+            node.sync();
+        }
+    }
+
+    /// Waits until the mempool has `count` transactions.
+    pub fn wait_mempool(&self, count: usize) {
+        eventually("the mempool fills", || {
+            let mempool = self.runtime.block_on(self.bitcoind.mempool()).expect("a mempool");
+            (mempool.txids.len() >= count).then_some(())
+        });
+    }
+
+    pub fn is_confirmed(&self, txid: bitcoin::Txid, height: windlass_types::BtcHeight) -> bool {
+        self.runtime.block_on(async {
+            let hash = self.bitcoind.block_hash(height).await.expect("a hash").expect("a block");
+            self.bitcoind.transaction_in_block(txid, hash).await.expect("an answer").is_some()
+        })
+    }
+}
+
+pub fn nobody() -> Address {
+    NOBODY.parse::<Address<_>>().expect("an address").require_network(Network::Regtest).expect("on regtest")
+}
+
+/// Looks again and again until `look` finds something.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A Lightning node.
+pub struct Peer {
+    pub name: &'static str,
+    dir: PathBuf,
+    _dir: TempDir,
+    seed: u8,
+    bitcoind: Bitcoind,
+    address: SocketAddr,
+    running: Option<(Runtime, Arc<Node>, Arc<Wallet>)>,
+}
+
+impl Peer {
+    pub fn start(name: &'static str, chain: &Chain) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut peer = Self {
+            name,
+            dir: dir.path().to_owned(),
+            _dir: dir,
+            seed: name.as_bytes()[0],
+            bitcoind: chain.bitcoind.clone(),
+            address: (Ipv4Addr::LOCALHOST, free_port()).into(),
+            running: None,
+        };
+        peer.run();
+        peer
+    }
+
+    /// Starts it on what its directory holds.
+    pub fn run(&mut self) {
+        assert!(self.running.is_none(), "{} runs already", self.name);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name(self.name)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        // A killed node's threads may still be letting go of the file.
+        let store = eventually("the store is free", || Store::open(self.dir.join("ln.redb")).ok());
+        let wallet = Wallet::open(&[self.seed; 32], Network::Regtest, Arc::clone(&store)).expect("a wallet");
+        let parts = Parts {
+            bitcoind: self.bitcoind.clone(),
+            wallet: Arc::clone(&wallet),
+            store,
+            fees: Arc::new(StaticFees::REGTEST),
+        };
+        let config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
+        let node = runtime.block_on(Node::start(config, parts)).expect("the node starts");
+        self.running = Some((runtime, node, wallet));
+    }
+
+    /// Ends it as a power cut would: nothing is written any more.
+    pub fn kill(&mut self) {
+        let (runtime, node, wallet) = self.running.take().expect("it runs");
+        runtime.shutdown_timeout(Duration::from_secs(10));
+        drop((node, wallet));
+    }
+
+    pub fn stop(&mut self) {
+        let (runtime, node, wallet) = self.running.take().expect("it runs");
+        runtime.block_on(node.stop());
+        drop((node, wallet));
+        runtime.shutdown_timeout(Duration::from_secs(10));
+    }
+
+    pub fn node(&self) -> &Arc<Node> {
+        &self.running.as_ref().expect("it runs").1
+    }
+
+    pub fn wallet(&self) -> &Arc<Wallet> {
+        &self.running.as_ref().expect("it runs").2
+    }
+
+    /// Runs `task` on the node's own runtime.
+    pub fn on<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        task: impl FnOnce(Arc<Node>) -> F,
+    ) -> T {
+        let (runtime, node, _) = self.running.as_ref().expect("it runs");
+        runtime.block_on(runtime.spawn(task(Arc::clone(node)))).expect("no panic")
+    }
+
+    pub fn sync(&self) {
+        self.on(|node| async move { node.sync().await }).expect("the chain is read");
+    }
+
+    pub fn peer_address(&self) -> PeerAddress {
+        PeerAddress { node_id: self.node().node_id(), address: self.address.to_string() }
+    }
+
+    /// Opens a channel and mines until both can use it.
+    pub fn open(&self, to: &Self, amount: u64, push_msat: u64, announce: bool, chain: &Chain) -> Channel {
+        let request =
+            OpenRequest { peer: to.peer_address(), amount: sat(amount), push: msat(push_msat), announce };
+        let channel = self.on(|node| async move { node.open_channel(&request).await }).expect("a channel");
+        chain.wait_mempool(1);
+        chain.mine(6, &[self, to]);
+        for end in [self, to] {
+            eventually("the channel is usable", || {
+                end.node().channel(channel.id).filter(|channel| channel.state == ChannelState::Usable)
+            });
+        }
+        self.node().channel(channel.id).expect("the channel")
+    }
+
+    /// Pays `to` and waits until both say so.
+    pub fn pay(&self, to: &Self, amount_msat: u64) -> windlass_channels::Payment {
+        let asked = to.on(move |node| async move {
+            node.create_invoice(Some(msat(amount_msat)), "a test", Duration::from_secs(3600)).await
+        });
+        let invoice = asked.expect("an invoice");
+        let text = invoice.invoice.clone().expect("its text");
+        let paid = self.on(move |node| async move {
+            let hash = node.pay(&text, None).await?;
+            node.wait_payment(hash, DEADLINE).await
+        });
+        let paid = paid.unwrap_or_else(|error| panic!("{} can't pay {}: {error}", self.name, to.name));
+        let hash = paid.hash;
+        to.on(move |node| async move { node.wait_received(hash, DEADLINE).await }).expect("it was received");
+        paid
+    }
+}
+
+/// Nodes with 50 BTC each.
+pub fn funded<const N: usize>(chain: &Chain, names: [&'static str; N]) -> [Peer; N] {
+    let peers = names.map(|name| Peer::start(name, chain));
+    for peer in &peers {
+        chain.mine_to(1, &peer.wallet().address().expect("an address"));
+    }
+    chain.mine_to(100, &nobody());
+    for peer in &peers {
+        peer.sync();
+    }
+    peers
+}
