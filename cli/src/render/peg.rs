@@ -20,6 +20,7 @@ pub fn in_state(state: &PegInState) -> String {
         }
         PegInState::OnSidechain(DepositState::Minted { height, .. }) => format!("minted in side block {height}"),
         PegInState::OnSidechain(DepositState::Reclaimed { .. }) => "reclaimed".into(),
+        PegInState::OnSidechain(DepositState::Lapsed { .. }) => "not swept in time: yours to reclaim".into(),
         PegInState::Reclaiming { confirmations: 0, .. } => "reclaim broadcast".into(),
         PegInState::Reclaiming { .. } => "reclaimed".into(),
     }
@@ -107,7 +108,7 @@ fn show_in(NodePegIn { node, peg }: &NodePegIn) -> String {
         PegInState::Address
             | PegInState::Confirming { .. }
             | PegInState::NotEligible { .. }
-            | PegInState::OnSidechain(DepositState::Claimed)
+            | PegInState::OnSidechain(DepositState::Claimed | DepositState::Lapsed { .. })
     ) {
         table.row(["deadline", &deadline(peg)]);
     }
