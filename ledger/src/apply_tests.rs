@@ -216,6 +216,46 @@ fn a_block_is_bounded_in_number() {
 }
 
 #[test]
+fn a_block_is_bounded_in_bytes() {
+    let mut net = Net::new();
+    net.fund(1, sat(1_000_000));
+    // Eleven deposits in transactions of 390 kB each: ten claims fit.
+    let mut claims = Vec::new();
+    for nonce in 0..11 {
+        let terms = terms(2, nonce);
+        let script = terms.spend_info(&net.genesis).expect("keys").script;
+        let mut outputs = vec![(wpkh(1), sat(10_000)); 12_500];
+        outputs.push((script, sat(10_000)));
+        let coin = net.coin();
+        let tx = crate::testkit::bitcoin_tx(&[coin], &outputs);
+        let txid = tx.compute_txid();
+        let height = net.mine(vec![tx]);
+        claims.push(net.claim(net.claim_of(height, txid, 12_500, &terms)));
+    }
+    net.block(vec![]);
+    let inputs = BitcoinInputs::default;
+    let (mut block, _, left_out) = build(&net.genesis, &net.state, &net.tip, inputs(), claims.clone()).expect("builds");
+    assert_eq!(left_out, [(claims[10].id(), TxError::BlockFull)]);
+    assert!(block.encode().len() <= MAX_BLOCK_BYTES);
+    block.transactions.push(claims.remove(10));
+    assert!(matches!(net.apply(&block), Err(BlockError::TooLarge { max: MAX_BLOCK_BYTES, .. })));
+    assert!(Block::decode(&block.encode()).is_err());
+
+    let long = net.sign(1, |from, nonce| TxBody::Transfer {
+        from,
+        nonce,
+        outputs: vec![(account(2), sat(5))],
+        fee: Amount::ZERO,
+        memo: vec![0; MAX_TRANSACTION_BYTES],
+        expiry: None,
+    });
+    assert!(matches!(check(&net.genesis, &net.state, &long), Err(TxError::TooLarge { .. })));
+    assert!(Transaction::decode(&long.encode()).is_err());
+    let (_, _, left_out) = build(&net.genesis, &net.state, &net.tip, inputs(), vec![long]).expect("builds");
+    assert!(matches!(left_out.as_slice(), [(_, TxError::TooLarge { .. })]));
+}
+
+#[test]
 fn a_state_of_another_block_is_not_judged_on() {
     let mut net = Net::new();
     let genesis_tip = net.tip;

@@ -63,6 +63,22 @@ fn a_transaction_that_is_not_in_the_block_is_refused() {
     assert!(matches!(refused(&mut net, DepositClaim { transaction, ..claim }), ClaimError::Proof(_)));
 }
 
+/// A proof of the right size that matches the forged transaction: of a tree that no block has.
+#[test]
+fn a_proof_of_another_root_is_refused() {
+    let mut net = net_with_deposit();
+    let (_, claim) = anchored(&net);
+    let script = terms(1, 0).spend_info(&net.genesis).expect("keys").script;
+    let coin = net.coin();
+    let forged = without_witness(&bitcoin_tx(&[coin], &[(script, sat(2_000_000))]));
+    let mut txids: Vec<Txid> = net.bitcoin[1].1.txdata.iter().map(BitcoinTransaction::compute_txid).collect();
+    txids[2] = forged.compute_txid();
+    let matches: Vec<bool> = (0..txids.len()).map(|index| index == 2).collect();
+    let proof = serialize(&PartialMerkleTree::from_txids(&txids, &matches));
+    let claim = DepositClaim { transaction: serialize(&forged), proof, ..claim };
+    assert_eq!(refused(&mut net, claim), ClaimError::Proof("its root is not the block's".into()));
+}
+
 #[test]
 fn a_changed_header_is_another_block() {
     let mut net = net_with_deposit();
