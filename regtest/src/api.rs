@@ -2,10 +2,12 @@
 //!
 //! Each verb is `POST /v1/<path>` with a JSON body (`{}` where a verb takes nothing). The answer
 //! is a stream of JSON lines ([`Line`]): progress as it happens, then one result or one error.
-//! Amounts are satoshis; nodes go by name (`alice`), members too (`f1`).
+//! Amounts are satoshis; nodes go by name (`alice`), members too (`f1`). With `?no_wait=true` a verb
+//! returns as soon as its action is under way: it neither mines nor waits for the effect.
 //!
 //! | path | body | result |
 //! |---|---|---|
+//! | `up` | `{}` | [`Started`] (starts what does not run; what the command line asks after it started the hub) |
 //! | `status` | `{}` | [`Status`] |
 //! | `mine` | [`Mine`] | [`Mined`] |
 //! | `faucet` | [`Faucet`] | [`FaucetDone`] |
@@ -37,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use windlass_node::api::member::{BatchInfo, ChainInfo, FederationInfo};
 use windlass_node::api::wallet::{Balance, ChannelInfo, PegInInfo, PegOutRecord};
 use windlass_node::api::{ApiError, sat};
-use windlass_types::{BlockRef, BtcHeight, Digest, Msat, SideHeight};
+use windlass_types::{BlockRef, BtcHeight, ChainId, Digest, Msat, SideHeight};
 
 /// One line of a verb's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +139,30 @@ pub struct NodeBalance {
     pub name: String,
     /// None while it does not answer.
     pub balance: Option<Balance>,
+}
+
+/// One part of the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// `bitcoin`, `federation`, `lightning`.
+    pub name: String,
+    /// What came up.
+    pub what: String,
+    /// Where it listens.
+    pub at: String,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The network is up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Part by part.
+    pub stages: Vec<Stage>,
+    /// All in all.
+    pub seconds: f64,
+    /// The network now.
+    pub status: Status,
 }
 
 /// Mine blocks.
@@ -436,6 +462,8 @@ pub struct Reserves {}
 /// The federation's coins against what it owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservesReport {
+    /// The sidechain.
+    pub chain: ChainId,
     /// As of this sidechain block.
     pub height: SideHeight,
     /// Its anchor.
@@ -456,8 +484,13 @@ pub struct ReservesReport {
     /// Swept and not yet minted.
     #[serde(with = "sat", rename = "owed_deposits_sat")]
     pub owed_deposits: Amount,
-    /// `reserve = supply + owed`.
+    /// Claimed and not swept at Bitcoin's tip: on neither side of the sum.
+    #[serde(with = "sat", rename = "waiting_deposits_sat")]
+    pub waiting_deposits: Amount,
+    /// `reserve = supply + owed`, and each coin is where and what it should be.
     pub ok: bool,
+    /// What is not.
+    pub faults: Vec<String>,
 }
 
 /// A coin of the federation, as Bitcoin has it.

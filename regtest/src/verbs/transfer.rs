@@ -1,0 +1,46 @@
+//! `transfer`: on the sidechain.
+
+use crate::{
+    api::Transfer,
+    hub::{Call, Hub},
+};
+use windlass_node::api::{
+    ApiError, Code, btc,
+    wallet::{AddressRequest, TransferAnswer, TransferRequest},
+};
+use windlass_types::{AccountId, ChainNetwork};
+
+/// Transfers; done once it is final.
+pub async fn transfer(call: Call, ask: Transfer) -> Result<TransferAnswer, ApiError> {
+    let hub = &call.hub;
+    let wallet = hub.wallet(&ask.from)?;
+    let to = side_address(hub, &ask.to).await?;
+    call.step(1, 2, "submitted", format!("{} to {to}", btc(ask.amount)));
+    let request = TransferRequest { to, amount: ask.amount, memo: ask.memo };
+    let done = wallet.transfer(&request).await.map_err(|error| peg_in_first(error, &ask.from, ask.amount))?;
+    call.step(2, 2, "final", format!("side block {}", done.height));
+    Ok(done)
+}
+
+/// A sidechain address as typed: a node's name stands for its own.
+async fn side_address(hub: &Hub, to: &str) -> Result<String, ApiError> {
+    if hub.node_names().iter().any(|name| name == to) {
+        return Ok(hub.wallet(to)?.address(&AddressRequest::Sidechain).await?.address);
+    }
+    match AccountId::from_address(to, ChainNetwork::Regtest) {
+        Ok(_) => Ok(to.to_owned()),
+        Err(error) => {
+            Err(ApiError::usage(format!("{error}; nor is there a node of that name ({})", hub.node_names().join(", "))))
+        }
+    }
+}
+
+/// An error of too little on the sidechain, with the way to more.
+pub fn peg_in_first(error: ApiError, node: &str, amount: bitcoin::Amount) -> ApiError {
+    if error.code != Code::InsufficientFunds || error.hints.iter().any(|hint| hint.command.contains("peg in")) {
+        return error;
+    }
+    // The sweep's fee goes off what is pegged in.
+    let more = amount + bitcoin::Amount::from_sat(100_000);
+    error.hint(format!("peg in for {node}"), format!("windlass peg in {node} {}sat", more.to_sat()))
+}
