@@ -3,7 +3,9 @@
 use crate::{
     commands::{
         address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, logs, mine, node, pay,
-        payment, peg, process, send, statement, status, transfer, up,
+        payment, peg,
+        process::{FollowerCommand, HubCommand, MemberCommand, Process},
+        send, statement, status, transfer, up,
     },
     context::{Context, Global},
 };
@@ -91,13 +93,13 @@ pub enum Command {
 
     /// A federation member's process
     #[command(subcommand, hide = true)]
-    Member(process::MemberCommand),
+    Member(MemberCommand),
     /// A follower's process: checks every block, holds no key
     #[command(subcommand, hide = true)]
-    Follower(process::FollowerCommand),
+    Follower(FollowerCommand),
     /// The process that supervises a network and answers these commands
     #[command(subcommand, hide = true)]
-    Hub(process::HubCommand),
+    Hub(HubCommand),
 
     /// In the words of lncli and Core Lightning: channel open
     #[command(hide = true, alias = "fundchannel")]
@@ -123,6 +125,24 @@ pub enum Command {
     /// In Elements' words: peg out
     #[command(hide = true)]
     Sendtomainchain(peg::out::Args),
+}
+
+impl Command {
+    /// The long-running process that this asks for, if it does.
+    pub fn process(&self) -> Option<Process> {
+        match self {
+            Self::Member(MemberCommand::Run(args)) => Some(Process::Member(args.dir.clone())),
+            Self::Node(node::Command::Run(args)) => Some(Process::Node(args.dir.clone())),
+            Self::Follower(FollowerCommand::Run(args)) => Some(Process::Follower(args.clone())),
+            Self::Hub(HubCommand::Run(args)) => Some(Process::Hub(args.dir.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// For what [`Command::process`] takes before.
+pub fn not_a_command() -> ApiError {
+    ApiError::failed("a process does not run inside another one")
 }
 
 /// Runs one command.
@@ -152,9 +172,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Statement(args) => statement::run(ctx, args).await,
         Command::Demo(args) => demo::run(ctx, args).await,
         Command::Completions(args) => completions::run(ctx, args),
-        Command::Member(command) => process::member(command).await,
-        Command::Follower(command) => process::follower(command).await,
-        Command::Hub(command) => process::hub(command).await,
+        Command::Member(_) | Command::Follower(_) | Command::Hub(_) => Err(not_a_command()),
         Command::Openchannel(args) => channel::open::run(ctx, args).await,
         Command::Listchannels(args) => channel::list::run(ctx, args).await,
         Command::Closechannel(args) => channel::close::run(ctx, args).await,

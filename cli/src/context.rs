@@ -10,7 +10,10 @@ use clap::Args;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{path::PathBuf, time::Duration};
 use windlass_node::api::ApiError;
-use windlass_regtest::api::HubFile;
+use windlass_regtest::{
+    hub::{self, client::HubClient},
+    network::Network,
+};
 
 /// The flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -121,14 +124,6 @@ impl Context {
         Ok(home.join(".windlass"))
     }
 
-    /// This network's folder.
-    ///
-    /// # Errors
-    /// As [`Context::datadir`].
-    pub fn network_dir(&self) -> Result<PathBuf, ApiError> {
-        Ok(self.datadir()?.join("regtest").join(&self.global.name))
-    }
-
     /// `windlass`, with what it takes to mean this network.
     pub fn command(&self, rest: &str) -> String {
         let name = match self.global.name.as_str() {
@@ -142,21 +137,29 @@ impl Context {
         format!("windlass {datadir}{name}{rest}")
     }
 
+    /// This network, running or not.
+    ///
+    /// # Errors
+    /// As [`Context::datadir`].
+    pub fn network(&self) -> Result<Network, ApiError> {
+        Network::new(&self.datadir()?, &self.global.name).map_err(ApiError::usage)
+    }
+
+    /// This network's folder.
+    ///
+    /// # Errors
+    /// As [`Context::datadir`].
+    pub fn network_dir(&self) -> Result<PathBuf, ApiError> {
+        Ok(self.network()?.layout().root().to_owned())
+    }
+
     /// The running network's hub.
     ///
     /// # Errors
     /// It does not run: exit code 3.
     pub fn hub(&self) -> Result<Hub, ApiError> {
-        let file = self.network_dir()?.join("hub.json");
-        let text = match std::fs::read(&file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(self.not_running()),
-            Err(e) => return Err(ApiError::failed(format!("{} can't be read: {e}", file.display()))),
-        };
-        let hub: HubFile = serde_json::from_slice(&text).map_err(|e| {
-            ApiError::failed(format!("{} is damaged: {e}", file.display())).hint("write it anew", self.command("up"))
-        })?;
-        Ok(Hub::new(hub.api, self.global.timeout.unwrap_or(VERB_TIMEOUT), self.global.no_wait, self.not_running()))
+        let file = hub::is_alive(self.network()?.layout()).ok_or_else(|| self.not_running())?;
+        Ok(Hub::new(HubClient::of(&file), self.global.timeout.unwrap_or(VERB_TIMEOUT), self.global.no_wait))
     }
 
     /// Asks the hub one verb.

@@ -2,7 +2,10 @@
 
 use crate::{commands::values::Quorum, context::Context};
 use windlass_node::api::ApiError;
-use windlass_regtest::api::Started;
+use windlass_regtest::{
+    api::Started,
+    run::{self, Plan},
+};
 
 /// What a new network is to be made of.
 #[derive(Debug, Clone)]
@@ -23,18 +26,54 @@ impl Default for Wish {
     }
 }
 
+impl Wish {
+    fn plan(&self) -> Result<Plan, ApiError> {
+        let program = std::env::current_exe()
+            .map_err(|e| ApiError::failed(format!("this program does not find its own file: {e}")))?;
+        Ok(Plan {
+            nodes: run::node_names(self.nodes),
+            members: self.quorum.members,
+            threshold: self.quorum.threshold,
+            any_ports: self.any_ports,
+            reclaim_blocks: self.reclaim_blocks,
+            ..Plan::new(program)
+        })
+    }
+}
+
 /// Starts the network or goes on where it stopped; returns once all is ready.
 ///
 /// # Errors
-/// It does not come up.
-pub async fn up(_ctx: &Context, _wish: &Wish) -> Result<Started, ApiError> {
-    Err(ApiError::failed("up is not wired yet"))
+/// It does not come up, or not in the time given.
+pub async fn up(ctx: &Context, wish: &Wish) -> Result<Started, ApiError> {
+    let (network, plan) = (ctx.network()?, wish.plan()?);
+    let report = |progress| ctx.sink.progress(&progress);
+    let started = within(ctx, "up", network.up(&plan, &report)).await;
+    ctx.sink.finish();
+    started
 }
 
 /// Stops it; says whether it ran.
 ///
 /// # Errors
 /// Something does not stop, or can't be deleted.
-pub async fn down(_ctx: &Context, _wipe: bool) -> Result<bool, ApiError> {
-    Err(ApiError::failed("down is not wired yet"))
+pub async fn down(ctx: &Context, wipe: bool) -> Result<bool, ApiError> {
+    let network = ctx.network()?;
+    let report = |progress| ctx.sink.progress(&progress);
+    let ran = within(ctx, "down", network.down(wipe, &report)).await;
+    ctx.sink.finish();
+    ran
+}
+
+/// With `--timeout`, no longer than that. (The first `up` may build a bitcoind: no limit otherwise.)
+async fn within<T>(
+    ctx: &Context,
+    what: &str,
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let Some(limit) = ctx.global.timeout else { return work.await };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(ApiError::timeout(format!("{what} took longer than {}", crate::duration::show(limit)))
+            .hint("see where it stands", ctx.command("status")))
+    })
 }

@@ -86,46 +86,42 @@ impl Sink {
         state.last = Some(progress.clone());
     }
 
-    /// A line that stays, above whatever moves.
-    pub fn note(&self, text: &str) {
-        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match (&state.bar, self.shape) {
-            (_, Shape::Silent | Shape::Json) => {}
-            (Some(bar), _) => bar.println(text),
-            (None, _) => {
-                let _ = writeln!(std::io::stderr(), "{text}");
-            }
-        }
-    }
-
     /// Nothing runs any more: what moves goes away.
     pub fn finish(&self) {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(bar) = state.bar.take() {
+            if let Some(last) = &state.last {
+                bar.println(line(last, self.paint));
+            }
             bar.finish_and_clear();
         }
         state.last = None;
     }
 
+    /// The step that runs moves at the bottom; once another one begins, its last word stays.
     fn on_terminal(&self, state: &mut State, progress: &Progress) {
         let bar = state.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.enable_steady_tick(TICK);
             bar
         });
+        if let Some(last) = &state.last
+            && (last.step != progress.step || progress.step == 0)
+        {
+            bar.println(line(last, self.paint));
+            bar.reset_elapsed();
+        }
         match progress.bar {
-            Some((done, total)) if done < total => {
-                bar.set_style(style("{prefix} {bar:20} {pos}/{len} {msg}"));
+            Some((done, total)) => {
+                bar.set_style(style("{spinner} {prefix} {bar:20} {pos}/{len} {msg}"));
                 bar.set_length(total);
                 bar.set_position(done);
                 bar.set_prefix(head(progress, self.paint));
                 bar.set_message(progress.detail.clone());
             }
-            _ => {
-                bar.println(line(progress, self.paint));
-                bar.set_style(style("{spinner} {elapsed}"));
-                bar.reset_elapsed();
-                bar.set_prefix(String::new());
+            None => {
+                bar.set_style(style("{spinner} {msg}  {elapsed}"));
+                bar.set_message(line(progress, self.paint));
             }
         }
     }

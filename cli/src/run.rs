@@ -3,6 +3,7 @@
 use crate::{
     args::{self, Cli},
     color::{Paint, When},
+    commands::process,
     context::Context,
     output,
 };
@@ -17,6 +18,12 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let context = Context::new(cli.global.clone());
+    if let Some(process) = cli.command.process() {
+        return match process::run(process) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, &context),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&ApiError::failed(format!("no threads to run on: {error}")), &context),

@@ -1,15 +1,20 @@
 //! The long-running processes that are this binary too: `member run`, `node run`, `follower
 //! run`, `hub run`. Each keeps everything in one directory and logs to stderr.
 
-use std::path::PathBuf;
-use windlass_node::api::ApiError;
+use super::federation::reserves::reach;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use windlass_node::{api::ApiError, follower::FollowerConfig};
+use windlass_types::{ChainId, Digest};
+
+/// How long calls under way may take at the end.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// A process's directory.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// Where it keeps everything: its configuration, keys and data
     #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
+    pub dir: PathBuf,
 }
 
 /// `windlass member …`
@@ -23,7 +28,30 @@ pub enum MemberCommand {
 #[derive(Debug, clap::Subcommand)]
 pub enum FollowerCommand {
     /// Run a follower until it is told to stop
-    Run(RunArgs),
+    Run(FollowerArgs),
+}
+
+/// A follower's directory, and at its first start what goes into its configuration.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FollowerArgs {
+    /// Where it keeps everything: its configuration and data
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// A member or follower to take blocks from; may be given several times
+    #[arg(long, value_name = "URL")]
+    member: Vec<String>,
+    /// Where its API listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", requires = "member")]
+    listen: SocketAddr,
+    /// The sidechain's id [default: the one that all members that answer agree on]
+    #[arg(long, value_name = "ID", requires = "member")]
+    chain: Option<Digest>,
+    /// Its own bitcoind, to show confirmations: http://user:password@127.0.0.1:18443
+    #[arg(long, value_name = "URL", requires = "member")]
+    bitcoind: Option<String>,
+    /// The bitcoind's cookie file
+    #[arg(long, value_name = "FILE", requires = "bitcoind")]
+    cookie: Option<PathBuf>,
 }
 
 /// `windlass hub …`
@@ -33,32 +61,79 @@ pub enum HubCommand {
     Run(RunArgs),
 }
 
-/// Runs a member.
-pub async fn member(MemberCommand::Run(args): MemberCommand) -> Result<(), ApiError> {
-    log();
-    not_yet("member", &args)
+/// Which process this one is to be.
+#[derive(Debug)]
+pub enum Process {
+    /// A federation member.
+    Member(PathBuf),
+    /// A wallet node.
+    Node(PathBuf),
+    /// A follower.
+    Follower(FollowerArgs),
+    /// A network's hub.
+    Hub(PathBuf),
 }
 
-/// Runs a wallet node.
-pub async fn node(args: RunArgs) -> Result<(), ApiError> {
+/// Runs it until it is told to stop. Each brings its own threads, so none may run yet.
+///
+/// # Errors
+/// It can't start, or can't go on.
+pub fn run(process: Process) -> Result<(), ApiError> {
     log();
-    not_yet("node", &args)
+    match process {
+        Process::Member(dir) => on_threads(windlass_node::member::run(dir)),
+        // Brings its own threads.
+        Process::Node(dir) => windlass_node::wallet::run(&dir).map_err(|e| whole(&e)),
+        Process::Follower(args) => {
+            configure(&args)?;
+            on_threads(windlass_node::follower::run(args.dir))
+        }
+        Process::Hub(dir) => on_threads(async move { windlass_regtest::hub::run(&dir).await }),
+    }
 }
 
-/// Runs a follower.
-pub async fn follower(FollowerCommand::Run(args): FollowerCommand) -> Result<(), ApiError> {
-    log();
-    not_yet("follower", &args)
+fn on_threads<E: std::error::Error>(work: impl Future<Output = Result<(), E>>) -> Result<(), ApiError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| ApiError::failed(format!("no threads to run on: {e}")))?;
+    let ended = runtime.block_on(work).map_err(|e| whole(&e));
+    // A call that hangs (a bitcoind that does not answer) must not hold up the end.
+    runtime.shutdown_timeout(DRAIN);
+    ended
 }
 
-/// Runs a hub.
-pub async fn hub(HubCommand::Run(args): HubCommand) -> Result<(), ApiError> {
-    log();
-    not_yet("hub", &args)
+/// Writes a follower's configuration, where the command line brings one.
+fn configure(args: &FollowerArgs) -> Result<(), ApiError> {
+    if args.member.is_empty() {
+        return Ok(());
+    }
+    let bitcoind = match &args.bitcoind {
+        Some(url) => Some(reach(url, args.cookie.clone())?),
+        None => None,
+    };
+    let config = FollowerConfig {
+        name: "follower".into(),
+        api: args.listen,
+        members: args.member.clone(),
+        chain: args.chain.map(ChainId),
+        bitcoind,
+    };
+    config.save(&args.dir).map_err(|e| whole(&e))
 }
 
-fn not_yet(what: &str, args: &RunArgs) -> Result<(), ApiError> {
-    Err(ApiError::failed(format!("{what} run --dir {} is not wired yet", args.dir.display())))
+/// An error and all its causes in one line.
+fn whole(error: &dyn std::error::Error) -> ApiError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    ApiError::failed(text)
 }
 
 /// Logs to stderr, which whoever started us sends to a file. `RUST_LOG` decides how much.

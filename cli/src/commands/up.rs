@@ -6,6 +6,7 @@ use crate::{
     network::{self, Wish},
     render::up,
 };
+use tokio::signal::unix::{SignalKind, signal};
 use windlass_node::api::ApiError;
 
 /// Which ports.
@@ -45,12 +46,20 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
         wish.quorum = quorum;
     }
     let report = network::up(ctx, &wish).await?;
-    ctx.sink.finish();
     ctx.out.result(&report, |paint| up::up(&report, &|rest| ctx.command(rest), paint))?;
     if !args.foreground {
         return Ok(());
     }
-    tokio::signal::ctrl_c().await.map_err(|e| ApiError::failed(format!("Ctrl-C can't be heard: {e}")))?;
+    stopped().await.map_err(|e| ApiError::failed(format!("no signal can be heard: {e}")))?;
     network::down(ctx, false).await?;
     Ok(())
+}
+
+/// Ctrl-C, or the polite word of whoever started us.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
 }

@@ -62,8 +62,8 @@ pub fn show(federation: &Federation, paint: Paint) -> String {
 /// `windlass federation reserves`.
 pub fn reserves(report: &ReservesReport, paint: Paint) -> String {
     let mut text = format!(
-        "recounted from side blocks 0 to {} and from Bitcoin at block {}\n",
-        report.height, report.tip.height
+        "sidechain {}\nrecounted from side blocks 0 to {} and from Bitcoin at block {}\n",
+        report.chain, report.height, report.tip.height
     );
     for coin in &report.coins {
         text.push_str(&format!(
@@ -79,8 +79,14 @@ pub fn reserves(report: &ReservesReport, paint: Paint) -> String {
     table.row(["", &windlass_types::format_btc(report.owed_deposits), "BTC swept, not yet minted"]);
     table.row(["reserve", &windlass_types::format_btc(report.reserve), "BTC in the federation's coins"]);
     text.push_str(&table.text("  "));
+    if report.waiting_deposits != Amount::ZERO {
+        text.push_str(&format!("  ({} more is claimed and not swept yet: on neither side)\n", money::btc(report.waiting_deposits)));
+    }
     text.push_str(&equation(report, paint));
     text.push('\n');
+    for fault in &report.faults {
+        text.push_str(&format!("  {} {fault}\n", paint.mark(false)));
+    }
     text
 }
 

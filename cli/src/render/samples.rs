@@ -236,6 +236,7 @@ pub fn federation() -> Federation {
 
 pub fn reserves(reserve: u64) -> ReservesReport {
     ReservesReport {
+        chain: ChainId(Digest([1; 32])),
         height: SideHeight::new(57),
         anchor: block(138),
         tip: block(143),
@@ -244,7 +245,9 @@ pub fn reserves(reserve: u64) -> ReservesReport {
         supply: sat(75_000_000),
         owed_peg_outs: sat(25_000_000),
         owed_deposits: Amount::ZERO,
+        waiting_deposits: sat(50_000),
         ok: reserve == 100_000_000,
+        faults: if reserve == 100_000_000 { vec![] } else { vec!["the coin holds less".into()] },
     }
 }
 

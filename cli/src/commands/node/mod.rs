@@ -28,6 +28,6 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Info(args) => info::run(ctx, args).await,
         Command::Stop(args) => stop::run(ctx, args).await,
         Command::Start(args) => start::run(ctx, args).await,
-        Command::Run(args) => process::node(args).await,
+        Command::Run(_) => Err(crate::args::not_a_command()),
     }
 }
