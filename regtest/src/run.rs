@@ -14,6 +14,9 @@ use windlass_types::BlockRef;
 const FORMAT: u32 = 1;
 /// More of either would not fit on one machine.
 const PROCESSES_MAX: usize = 16;
+/// Deposits need time to be swept; a relative timelock ends at 65,535 (BIP68).
+const RECLAIM_BLOCKS_MIN: u32 = 20;
+const RECLAIM_BLOCKS_MAX: u32 = 65_535;
 /// The first names, as every text on payments has them.
 const NODE_NAMES: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
 
@@ -132,7 +135,7 @@ pub enum RunError {
     Reserved(String),
     /// So many can't sign out of so many.
     #[error(
-        "{threshold} of {members} can't be a federation: take n members (1 to {PROCESSES_MAX}) of which n - (n-1)/3 sign, like 3of4"
+        "{threshold} of {members} can't be a federation: take n members (2 to {PROCESSES_MAX}) of which n - (n-1)/3 sign, like 3of4"
     )]
     Threshold {
         /// Signers wanted.
@@ -140,6 +143,9 @@ pub enum RunError {
         /// Members wanted.
         members: u16,
     },
+    /// The reclaim would come before the sweep can.
+    #[error("{0} blocks until a reclaim are out of range: {RECLAIM_BLOCKS_MIN} to {RECLAIM_BLOCKS_MAX}")]
+    Reclaim(u32),
     /// Too many nodes.
     #[error("{0} nodes are too many for one machine: at most {PROCESSES_MAX}")]
     TooMany(usize),
@@ -182,8 +188,14 @@ impl Run {
         let (members, threshold) = (plan.members, plan.threshold);
         // The sidechain's quorum is fixed by its member count; the treasury's is the same.
         let quorum = members.saturating_sub(members.saturating_sub(1) / 3);
-        if members == 0 || usize::from(members) > PROCESSES_MAX || threshold != quorum {
+        // One alone would be no threshold signature.
+        if members < 2 || usize::from(members) > PROCESSES_MAX || threshold != quorum {
             return Err(RunError::Threshold { threshold, members });
+        }
+        if let Some(blocks) = plan.reclaim_blocks
+            && !(RECLAIM_BLOCKS_MIN..=RECLAIM_BLOCKS_MAX).contains(&blocks)
+        {
+            return Err(RunError::Reclaim(blocks));
         }
         if plan.nodes.len() > PROCESSES_MAX {
             return Err(RunError::TooMany(plan.nodes.len()));
@@ -275,11 +287,11 @@ mod tests {
     #[test]
     fn plans_that_make_no_sense_are_refused() {
         let layout = Layout::new("/tmp".as_ref(), "default").expect("a name");
-        for (members, threshold) in [(0, 0), (4, 4), (4, 2), (17, 12)] {
+        for (members, threshold) in [(0, 0), (1, 1), (4, 4), (4, 2), (17, 12)] {
             let plan = Plan { members, threshold, ..plan() };
             assert!(matches!(Run::new(&layout, &plan), Err(RunError::Threshold { .. })), "{threshold} of {members}");
         }
-        for (members, threshold) in [(1, 1), (4, 3), (7, 5)] {
+        for (members, threshold) in [(2, 2), (4, 3), (7, 5)] {
             assert!(Run::new(&layout, &Plan { members, threshold, ..plan() }).is_ok(), "{threshold} of {members}");
         }
         for name in ["f1", "hub", "bitcoind", "", "../x"] {
