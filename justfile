@@ -1,0 +1,37 @@
+# The doors for daily work. `./x` sets a machine up; these expect one that is.
+
+# List the doors.
+default:
+    @just --list
+
+# Format and lints, warnings refused.
+check:
+    cargo fmt --all --check
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Format the code.
+fmt:
+    cargo fmt --all
+
+# All tests of all crates but the end-to-end ones.
+test: (_with-bitcoind "cargo test --locked --workspace --exclude windlass-tests")
+
+# The whole system with real processes.
+e2e *ARGS: (_with-bitcoind "cargo test --locked --package windlass-tests --test e2e -- " + ARGS)
+
+# Agreement, key generation and signing in simulation: crashes, partitions and lies from a seed.
+sim:
+    cargo test --locked --package windlass-sidechain --package windlass-peg --package windlass-ledger
+
+# Measure; rows also go to target/bench/*.jsonl. Names: up channels sidechain peg.
+bench *NAMES:
+    cargo build --locked --release --package windlass-tests --bins
+    cargo run --locked --release --package windlass-tests --bin bench -- {{ NAMES }}
+
+# Licences, advisories and sources of all dependencies (needs cargo-deny).
+deny:
+    cargo deny check
+
+# Find or build a bitcoind, then run the command with it.
+_with-bitcoind command:
+    BITCOIND_EXE=$(cargo run --locked --quiet --package windlass-regtest --example bitcoind) {{ command }}
