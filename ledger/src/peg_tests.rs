@@ -290,6 +290,18 @@ fn several_bitcoin_blocks_at_once_settle_the_same() {
 }
 
 #[test]
+fn a_treasury_that_was_spent_while_nothing_was_in_flight_closes_the_peg() {
+    let mut net = Net::new();
+    net.fund(1, sat(1_000_000));
+    assert_eq!(query::batch(&net.state), Ok(None));
+    let coin = query::treasury(&net.state).expect("memory").expect("funded");
+    net.mine(vec![bitcoin_tx(&[coin.outpoint], &[(wpkh(66), coin.amount)])]);
+    net.block(vec![]);
+    assert!(query::breach(&net.state).expect("memory").is_some());
+    assert_eq!(query::treasury(&net.state), Ok(None));
+}
+
+#[test]
 fn a_treasury_spent_in_the_block_that_makes_it_closes_the_peg() {
     let mut net = Net::new();
     let claim = net.deposit(&terms(1, 0), sat(1_000_000));
