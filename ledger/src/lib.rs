@@ -48,7 +48,7 @@ pub use apply::{Applied, ApplyError, BlockError, Built, apply, build, check, gen
 pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
-pub use genesis::{Genesis, GenesisError, GenesisMember, Params};
+pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, Params, VERSION};
 pub use inputs::{BitcoinBlockFacts, BitcoinInputs, InputsError, MAX_INPUT_BLOCKS, Spend, bitcoin_inputs, watched};
 pub use receipt::Receipt;
 pub use record::{
