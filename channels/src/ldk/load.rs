@@ -4,7 +4,7 @@ use super::blocks::{Listeners, Source};
 use super::broadcast::{self, Relay};
 use super::stack::{
     AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gossip, Graph, Keys, Kv, Log,
-    MessageRouter, Monitors, OnionMessenger, PeerManager, Router, Scorer, Sweeper,
+    MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
 };
 use crate::book::{Book, Tracer};
 use crate::{Config, Parts, StartError};
@@ -193,7 +193,7 @@ fn peer_manager(
     ));
     let handler = MessageHandler {
         chan_handler: Arc::clone(channel_manager),
-        route_handler: Arc::clone(&gossip),
+        route_handler: Arc::new(Patient::new(Arc::clone(&gossip), Arc::clone(&base.graph))),
         onion_message_handler: Arc::clone(&onion),
         custom_message_handler: IgnoringMessageHandler {},
         send_only_message_handler: Arc::clone(&base.chain_monitor),

@@ -5,6 +5,7 @@ pub(crate) mod broadcast;
 pub(crate) mod coins;
 pub(crate) mod committer;
 pub(crate) mod fees;
+pub(crate) mod gossip;
 pub(crate) mod keys;
 pub(crate) mod kv;
 pub(crate) mod load;

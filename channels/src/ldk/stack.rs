@@ -18,6 +18,7 @@ use std::sync::{Arc, RwLock};
 pub(crate) use super::broadcast::Broadcaster;
 pub(crate) use super::coins::Coins;
 pub(crate) use super::fees::Fees;
+pub(crate) use super::gossip::Patient;
 pub(crate) use super::keys::Keys;
 pub(crate) use super::kv::{Kv, Monitors};
 pub(crate) use super::log::Log;
@@ -71,7 +72,7 @@ pub(crate) type OnionMessenger = LdkOnionMessenger<
 pub(crate) type PeerManager = LdkPeerManager<
     SocketDescriptor,
     Arc<ChannelManager>,
-    Arc<Gossip>,
+    Arc<Patient>,
     Arc<OnionMessenger>,
     Arc<Log>,
     IgnoringMessageHandler,

@@ -90,7 +90,14 @@ impl Node {
         let (node, loaded_rest) = Self::assemble(config, parts, address, book, loaded);
         node.start_committer();
         node.settle_the_past().await;
-        node.spawn(loaded_rest.relay.run());
+        let (relay, stopping) = (loaded_rest.relay, Arc::clone(&node));
+        node.spawn(async move {
+            // What is left in its queue, LDK sends again after the next start.
+            tokio::select! {
+                () = relay.run() => {}
+                () = stopping.stopped() => {}
+            }
+        });
         let follow = Follow {
             wallet: wallet_sync,
             listeners,
