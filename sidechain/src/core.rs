@@ -3,14 +3,14 @@
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
 use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
-use crate::mempool::{Mempool, PoolError};
+use crate::mempool::{Mempool, PoolError, outflow};
 use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::tree::{Branch, Tree};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 use windlass_ledger::{
-    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction, TxError,
+    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction, TxError, query,
 };
 use windlass_types::{BtcHeight, Digest, SideHeight};
 
@@ -60,12 +60,39 @@ pub(crate) struct Core {
     /// Transactions to be told to the other members.
     pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
     pub trouble: Mutex<Option<String>>,
+    pub misbehaviour: Mutex<Vec<Misbehaviour>>,
 }
+
+/// A member signed what no honest member signs. The proof convinces whoever knows the members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// The member's index.
+    pub member: u16,
+    /// What it did.
+    pub what: &'static str,
+    /// The engine's round in which it did.
+    pub view: u64,
+    /// Both signed votes, in the engine's encoding.
+    pub proof: Vec<u8>,
+}
+
+/// Misbehaviour that is remembered; one proof says as much as a thousand.
+const MAX_MISBEHAVIOUR: usize = 64;
 
 impl Core {
     /// Notes why this member can't go on, for those who ask.
     pub fn note_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Notes the first proof of each kind against each member.
+    pub fn note_misbehaviour(&self, found: Misbehaviour) {
+        let mut list = self.misbehaviour.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = list.iter().any(|known| known.member == found.member && known.what == found.what);
+        if !is_known && list.len() < MAX_MISBEHAVIOUR {
+            error!(member = found.member, what = found.what, view = found.view, "a member broke its promise");
+            list.push(found);
+        }
     }
 
     /// Takes bytes from outside.
@@ -102,13 +129,17 @@ impl Core {
         match windlass_ledger::check(&self.genesis, &*view, transaction) {
             Ok(()) => Ok(()),
             // The account's earlier transactions wait here too.
-            Err(TxError::NonceAhead { expected, found })
-                if transaction.from().is_some_and(|from| {
-                    let run = self.pool.run_length(&from, expected);
-                    expected.checked_add(run).is_some_and(|next| next >= found)
-                }) =>
-            {
-                Ok(transaction.verify_signature()?)
+            Err(TxError::NonceAhead { expected, found }) => {
+                let Some(from) = transaction.from().filter(|from| self.pool.next_nonce(from, expected) >= found) else {
+                    return Err(TxError::NonceAhead { expected, found }.into());
+                };
+                transaction.verify_signature()?;
+                let have = query::balance(&*view, &from).map_err(TxError::State)?;
+                let need = self.pool.outflow(&from).checked_add(outflow(transaction)).ok_or(TxError::Overflow)?;
+                if need > have {
+                    return Err(TxError::Insufficient { have, need }.into());
+                }
+                Ok(())
             }
             Err(error) => Err(match self.chain.location(id)? {
                 Some(place) => SubmitError::Final(place.height),
@@ -169,6 +200,7 @@ impl Core {
     /// Makes `blocks`, which follow the tip, final and durable. Blocks for an fsync.
     pub fn commit(&self, blocks: &[Finalised]) -> Result<(), ChainStoreError> {
         self.chain.commit(blocks)?;
+        self.note_trouble(None);
         let tip = self.chain.tip_view();
         let height = tip.header.height;
         self.tree.advance(tip);

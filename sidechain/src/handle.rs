@@ -1,11 +1,11 @@
 //! A running member, as the rest of its process sees it.
 
 use crate::chain_store::{ChainStore, ChainStoreError};
-use crate::core::{Core, SubmitError};
+use crate::core::{Core, Misbehaviour, SubmitError};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
-use windlass_ledger::{Block, Genesis, Header, StateRead, Transaction};
-use windlass_types::{BtcHeight, Digest, SideHeight};
+use windlass_ledger::{Block, Genesis, Header, StateError, StateRead, Transaction, query};
+use windlass_types::{AccountId, BtcHeight, Digest, SideHeight};
 
 /// What became of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,14 @@ impl Handle {
     /// Also: too long, or no canonical encoding.
     pub fn submit_bytes(&self, bytes: &[u8]) -> Result<Digest, SubmitError> {
         self.core.submit_bytes(bytes, true)
+    }
+
+    /// The nonce that `account`'s next transaction needs here: behind those that wait.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    pub fn next_nonce(&self, account: &AccountId) -> Result<u64, StateError> {
+        Ok(self.core.pool.next_nonce(account, query::next_nonce(&*self.view(), account)?))
     }
 
     /// What became of transaction `id`.
@@ -131,6 +139,11 @@ impl Handle {
     /// quorum made final.
     pub fn trouble(&self) -> Option<String> {
         self.core.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What members were caught signing that no honest member signs, since this one started.
+    pub fn misbehaviour(&self) -> Vec<Misbehaviour> {
+        self.core.misbehaviour.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The chain's genesis.

@@ -61,6 +61,8 @@ mod tree;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod measure_tests;
+#[cfg(test)]
 mod network_tests;
 #[cfg(test)]
 mod simulation_tests;
@@ -69,20 +71,21 @@ pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
 pub use config::{
     IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing,
 };
-pub use core::SubmitError;
+pub use core::{Misbehaviour, SubmitError};
 pub use engine::committee::{CommitteeError, identity_of};
 pub use engine::lines::JoinError;
 pub use follower::{FollowError, Follower, follow_into};
 pub use handle::{Handle, TxStatus};
 pub use identity::{endorse, endorsed};
-pub use light::{CertificateError, verify_block};
+pub use light::{CertificateError, signers, verify_block};
 pub use links::{LinkError, LinkSender, Links, To};
 pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError, VOTED_FILE};
 pub use mempool::PoolError;
 pub use ports::{BitcoinPort, FinalizedPort, NoPorts};
 
-use commonware_runtime::Runner as _;
+use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _};
 use std::path::Path;
+use std::time::Duration;
 
 /// Runs a member's process: starts a tokio runtime whose engine files are in `dir`, runs `main` on
 /// it and stops everything when `main` returns.
@@ -98,5 +101,11 @@ where
         .with_storage_directory(dir.join(ENGINE_DIR))
         .with_worker_threads(2)
         .with_max_blocking_threads(64);
-    commonware_runtime::tokio::Runner::new(config).start(main)
+    commonware_runtime::tokio::Runner::new(config).start(|context| async move {
+        let stopper = context.child("stop");
+        let outcome = main(context).await;
+        // Lets the engine close its files and lines in peace; its disk is safe without, too.
+        let _ = stopper.stop(0, Some(Duration::from_secs(2))).await;
+        outcome
+    })
 }

@@ -84,6 +84,19 @@ pub fn verify_block(
     verify_with(&committee, chain, block, certificate)
 }
 
+/// The members whose votes a certificate carries, by their index, ascending. Says nothing about
+/// whether it holds: ask [`verify_block`] first.
+///
+/// # Errors
+/// The members are no committee, or the certificate doesn't decode.
+pub fn signers(members: &[[u8; 32]], certificate: &[u8]) -> Result<Vec<u16>, CertificateError> {
+    let committee = Committee::new(members).map_err(|error| CertificateError::Members(error.to_string()))?;
+    let malformed = |reason: String| CertificateError::Malformed { height: SideHeight::default(), reason };
+    let certificate = Certificate::try_from_slice(certificate).map_err(|error| malformed(error.to_string()))?;
+    let votes = committee::decode_votes(&committee, &certificate.votes).map_err(malformed)?;
+    Ok(committee::voters(&committee, &votes))
+}
+
 pub(crate) fn verify_with(
     committee: &Committee,
     chain: ChainId,

@@ -204,6 +204,7 @@ where
             me: self.place.key.public_key(),
             genesis: genesis_state(&genesis).1,
             storage: self.place.storage,
+            committee: self.place.committee,
         };
         let handle = Handle::new(core.clone());
         engine::start(context, core, outbox, seat, self.lines, self.blocker, self.provider).await;
@@ -247,6 +248,7 @@ fn core(
         anchor: Level::new(anchor),
         outbox,
         trouble: Mutex::new(None),
+        misbehaviour: Mutex::default(),
     };
     (Arc::new(core), receiver)
 }

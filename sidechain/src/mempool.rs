@@ -6,8 +6,8 @@
 use crate::level::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use windlass_ledger::{Block, Transaction, TxError};
-use windlass_types::{AccountId, Digest, SideHeight};
+use windlass_ledger::{Block, Transaction, TxBody, TxError};
+use windlass_types::{AccountId, Amount, Digest, SideHeight};
 
 /// Most transactions that wait.
 pub const MAX_WAITING: usize = 20_000;
@@ -100,15 +100,22 @@ impl Mempool {
         self.lock().dropped.get(id).cloned()
     }
 
-    /// How many transactions of `account` wait with a nonce from `first` on without a gap: they
-    /// make the account's nonce this much higher.
-    pub fn run_length(&self, account: &AccountId, first: u64) -> u64 {
+    /// The first nonce from `first` on with which no transaction of `account` waits.
+    pub fn next_nonce(&self, account: &AccountId, first: u64) -> u64 {
         let inner = self.lock();
         let mut nonce = first;
         while inner.by_nonce.contains_key(&(*account, nonce)) {
             nonce = nonce.saturating_add(1);
         }
-        nonce - first
+        nonce
+    }
+
+    /// What the waiting transactions of `account` take from it.
+    pub fn outflow(&self, account: &AccountId) -> Amount {
+        let inner = self.lock();
+        let of_account = inner.by_nonce.range((*account, 0)..=(*account, u64::MAX));
+        let entries = of_account.filter_map(|(_, id)| inner.by_id.get(id)).filter_map(|at| inner.entries.get(at));
+        entries.map(|e| outflow(&e.waiting.transaction)).fold(Amount::ZERO, |sum, a| sum.checked_add(a).unwrap_or(Amount::MAX))
     }
 
     /// Takes a transaction that was checked. `Ok(false)` if it waits already.
@@ -121,8 +128,13 @@ impl Mempool {
             return Ok(false);
         }
         let slot = transaction.from().zip(transaction.nonce());
-        if let Some(other) = slot.and_then(|slot| inner.by_nonce.get(&slot)) {
-            return Err(PoolError::Conflict(*other));
+        if let Some(other) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
+            // One that the state refuses may be replaced: else it would block the account.
+            if !inner.is_asleep(&other) {
+                return Err(PoolError::Conflict(other));
+            }
+            inner.remove(&other);
+            inner.note_dropped(other, format!("it was replaced by {id}"));
         }
         if inner.entries.len() >= MAX_WAITING || inner.bytes + bytes > MAX_WAITING_BYTES {
             return Err(PoolError::Full);
@@ -254,7 +266,25 @@ fn order_nonces(chosen: &mut [Waiting]) {
     }
 }
 
+/// What a transaction takes from its account, at most.
+pub(crate) fn outflow(transaction: &Transaction) -> Amount {
+    let sum = |amounts: &mut dyn Iterator<Item = Amount>| {
+        amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
+    };
+    match &transaction.body {
+        TxBody::Transfer { outputs, fee, .. } => {
+            sum(&mut outputs.iter().map(|(_, amount)| *amount).chain(std::iter::once(*fee)))
+        }
+        TxBody::PegOut { amount, fee, .. } => sum(&mut [*amount, *fee].into_iter()),
+        TxBody::Claim(_) => Amount::ZERO,
+    }
+}
+
 impl Inner {
+    fn is_asleep(&self, id: &Digest) -> bool {
+        self.by_id.get(id).and_then(|place| self.entries.get(place)).is_some_and(|entry| entry.asleep)
+    }
+
     fn remove(&mut self, id: &Digest) {
         let Some(place) = self.by_id.remove(id) else { return };
         let Some(entry) = self.entries.remove(&place) else { return };

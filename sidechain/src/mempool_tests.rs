@@ -1,1 +1,113 @@
+//! The pool: bounds, order, sleepers, replacement.
 
+use super::*;
+use crate::fixture::{account, genesis, transfer};
+use windlass_ledger::{BitcoinInputs, Header, genesis_state};
+
+fn put(pool: &Mempool, transaction: &Transaction) -> Result<bool, PoolError> {
+    pool.insert(transaction.id(), transaction.clone(), transaction.encode().len(), false)
+}
+
+fn ids(list: &[Waiting]) -> Vec<Digest> {
+    list.iter().map(|waiting| waiting.id).collect()
+}
+
+fn block(height: u64, transactions: Vec<Transaction>) -> Block {
+    let header = Header { height: SideHeight::new(height), ..genesis_state(&genesis()).1 };
+    Block { header, inputs: BitcoinInputs::default(), transactions }
+}
+
+fn insufficient() -> TxError {
+    TxError::Insufficient { have: Amount::ZERO, need: Amount::ONE_SAT }
+}
+
+#[test]
+fn nonces_come_in_order_and_within_the_bounds() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let list: Vec<Transaction> = [2, 0, 1].into_iter().map(|nonce| transfer(&genesis, 1, 2, nonce, 5)).collect();
+    let other = transfer(&genesis, 3, 2, 0, 5);
+    put(&pool, &list[0]).expect("room");
+    put(&pool, &other).expect("room");
+    put(&pool, &list[1]).expect("room");
+    put(&pool, &list[2]).expect("room");
+    let all = pool.select(10, usize::MAX, |_| false);
+    assert_eq!(ids(&all), [list[1].id(), other.id(), list[2].id(), list[0].id()]);
+    assert_eq!(pool.select(2, usize::MAX, |_| false).len(), 2);
+    let size = other.encode().len();
+    assert_eq!(pool.select(10, 2 * size, |_| false).len(), 2);
+    assert_eq!(ids(&pool.select(1, usize::MAX, |id| *id != other.id())), [other.id()]);
+    assert_eq!(pool.next_nonce(&account(1), 0), 3);
+    assert_eq!(pool.next_nonce(&account(1), 7), 7);
+    assert_eq!(pool.outflow(&account(1)), Amount::from_sat(15));
+}
+
+#[test]
+fn a_nonce_waits_once_unless_the_state_refuses_it() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let (first, second) = (transfer(&genesis, 1, 2, 0, 5), transfer(&genesis, 1, 2, 0, 6));
+    assert_eq!(put(&pool, &first), Ok(true));
+    assert_eq!(put(&pool, &first), Ok(false));
+    assert_eq!(put(&pool, &second), Err(PoolError::Conflict(first.id())));
+    pool.refused(&first.id(), &insufficient());
+    assert!(pool.first_awake(|_| false).is_none());
+    assert_eq!(put(&pool, &second), Ok(true));
+    assert!(pool.dropped(&first.id()).expect("it says why").contains(&second.id().to_string()));
+    assert_eq!(pool.len(), 1);
+}
+
+#[test]
+fn sleepers_wake_when_something_happened() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let list: Vec<Transaction> = (0..2).map(|nonce| transfer(&genesis, 1, 2, nonce, 5)).collect();
+    put(&pool, &list[1]).expect("room");
+    pool.refused(&list[1].id(), &TxError::NonceAhead { expected: 0, found: 1 });
+    assert!(pool.first_awake(|_| false).is_none());
+    // The one that it waited for.
+    put(&pool, &list[0]).expect("room");
+    assert_eq!(pool.select(10, usize::MAX, |_| false).len(), 2);
+    pool.refused(&list[0].id(), &insufficient());
+    pool.refused(&list[1].id(), &insufficient());
+    pool.finalised(&block(1, Vec::new()));
+    assert!(pool.first_awake(|_| false).is_none(), "nothing happened");
+    pool.finalised(&block(2, vec![transfer(&genesis, 3, 1, 0, 50)]));
+    assert!(pool.first_awake(|_| false).is_some());
+}
+
+#[test]
+fn what_can_never_be_final_goes_and_says_why() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let (mine, winner) = (transfer(&genesis, 1, 2, 0, 5), transfer(&genesis, 1, 2, 0, 6));
+    put(&pool, &mine).expect("room");
+    pool.finalised(&block(1, vec![winner.clone()]));
+    assert_eq!(pool.len(), 0);
+    assert!(pool.dropped(&mine.id()).expect("it says why").contains(&winner.id().to_string()));
+    let bad = transfer(&genesis, 1, 2, 1, 5);
+    put(&pool, &bad).expect("room");
+    pool.refused(&bad.id(), &TxError::Signature(account(1)));
+    assert!(pool.dropped(&bad.id()).is_some());
+    let late = transfer(&genesis, 1, 2, 1, 7);
+    put(&pool, &late).expect("room");
+    pool.finalised(&block(2 + MAX_WAITING_BLOCKS, Vec::new()));
+    assert!(pool.dropped(&late.id()).is_some());
+}
+
+#[test]
+fn one_account_does_not_fill_the_pool() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    // One signature is enough: the pool takes what was checked.
+    let model = transfer(&genesis, 1, 2, 0, 5);
+    let with = |nonce| {
+        let mut transaction = model.clone();
+        if let TxBody::Transfer { nonce: field, .. } = &mut transaction.body {
+            *field = nonce;
+        }
+        transaction
+    };
+    for nonce in 0..u64::try_from(MAX_WAITING_PER_ACCOUNT).expect("small") {
+        put(&pool, &with(nonce)).expect("room");
+    }
+    assert_eq!(put(&pool, &with(1 << 20)), Err(PoolError::AccountFull));
+    let big = pool.insert(Digest([1; 32]), transfer(&genesis, 4, 2, 0, 5), MAX_WAITING_BYTES, false);
+    assert_eq!(big, Err(PoolError::Full));
+    put(&pool, &transfer(&genesis, 3, 2, 0, 5)).expect("room for others");
+}

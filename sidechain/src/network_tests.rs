@@ -17,15 +17,15 @@ use windlass_types::SideHeight;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-fn addresses() -> Vec<SocketAddr> {
+pub fn addresses() -> Vec<SocketAddr> {
     let held: Vec<TcpListener> =
         (0..MEMBERS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     held.iter().map(|listener| listener.local_addr().expect("bound")).collect()
 }
 
 /// A member on a thread of its own; stops when dropped.
-struct Running {
-    handle: Handle,
+pub struct Running {
+    pub handle: Handle,
     links: LinkSender,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -44,7 +44,7 @@ fn start(index: usize, addresses: &[SocketAddr], dir: &Path, bitcoin: &FakeBitco
     start_with(index, addresses, dir, bitcoin, Timing::with_heartbeat(Duration::from_millis(400)))
 }
 
-fn start_with(
+pub fn start_with(
     index: usize,
     addresses: &[SocketAddr],
     dir: &Path,
@@ -81,7 +81,7 @@ fn start_with(
 }
 
 #[track_caller]
-fn wait(what: &str, mut done: impl FnMut() -> bool) -> Duration {
+pub fn wait(what: &str, mut done: impl FnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
@@ -90,7 +90,7 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) -> Duration {
     begun.elapsed()
 }
 
-fn fund(members: &[&Running], bitcoin: &FakeBitcoin, names: &[u8], amount: Amount) {
+pub fn fund(members: &[&Running], bitcoin: &FakeBitcoin, names: &[u8], amount: Amount) {
     let genesis = genesis();
     let claims = deposit(bitcoin, &genesis, names, amount);
     members.iter().for_each(|member| member.handle.note_anchor(bitcoin.tip()));
@@ -105,7 +105,7 @@ fn fund(members: &[&Running], bitcoin: &FakeBitcoin, names: &[u8], amount: Amoun
     }
 }
 
-fn trace() {
+pub fn trace() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
 }
@@ -162,6 +162,28 @@ fn four_members_make_transfers_final_lose_one_and_catch_it_up() {
     follows(members[0].as_ref().expect("runs"), goal.height, dir.path());
 }
 
+#[test]
+fn case_26_two_of_four_down_stalls_and_resumes() {
+    trace();
+    let dir = tempfile::tempdir().expect("a directory");
+    let (addresses, bitcoin, genesis) = (addresses(), FakeBitcoin::default(), genesis());
+    let mut members: Vec<Option<Running>> =
+        (0..MEMBERS).map(|index| start(index, &addresses, dir.path(), &bitcoin).ok()).collect();
+    fund(&members.iter().flatten().collect::<Vec<_>>(), &bitcoin, &[1], Amount::from_sat(1_000_000));
+    members[1] = None;
+    members[2] = None;
+    let left = members[0].as_ref().expect("runs").handle.clone();
+    let nonce = left.next_nonce(&fixture::account(1)).expect("readable");
+    let id = left.submit(transfer(&genesis, 1, 3, nonce, 1_000)).expect("it is taken all the same");
+    assert_eq!(left.next_nonce(&fixture::account(1)), Ok(nonce + 1));
+    // Silence that lasts many times longer than a transaction takes.
+    wait("the links notice", || members[0].as_ref().expect("runs").links.connected() == [3]);
+    assert_eq!(left.tx_status(&id), Ok(TxStatus::Waiting));
+    members[1] = start(1, &addresses, dir.path(), &bitcoin).ok();
+    let took = wait("it resumes", || matches!(left.tx_status(&id), Ok(TxStatus::Final { .. })));
+    println!("final {took:?} after the third member is back");
+}
+
 /// A follower that knows the genesis alone accepts all blocks, and no forged one.
 fn follows(member: &Running, to: SideHeight, dir: &Path) {
     let genesis = Arc::new(genesis());
@@ -173,6 +195,7 @@ fn follows(member: &Running, to: SideHeight, dir: &Path) {
     for height in 1..=to.get() {
         let (block, certificate) = member.handle.block(SideHeight::new(height)).expect("readable").expect("final");
         verify_block(&identities, genesis.chain_id(), &block, &certificate).expect("a good certificate");
+        assert!(crate::signers(&identities, &certificate).expect("it decodes").len() >= 3);
         let mut forged = block.clone();
         forged.header.supply = Amount::from_sat(1);
         assert!(verify_block(&identities, genesis.chain_id(), &forged, &certificate).is_err());

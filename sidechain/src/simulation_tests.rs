@@ -1,0 +1,375 @@
+//! Four members in the deterministic runtime, from one printed seed: late and lost messages,
+//! a member cut off, a member that dies, no quorum at all, and the power gone for everyone.
+//!
+//! `WINDLASS_SEED=7 cargo test -p windlass-sidechain simulation` replays one run.
+
+use crate::engine::committee::{Committee, private_key};
+use crate::engine::lines::{CHANNELS, Lines, quota};
+use crate::fixture::{self, FakeBitcoin, MEMBERS, balance, confirm_batch, deposit, genesis, transfer};
+use crate::member::{Joined, Place};
+use crate::{FinalizedPort, Handle, StartError, Timing, TxStatus};
+use bitcoin::Amount;
+use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::{Notarize, Proposal, Vote};
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_cryptography::{Signer as _, sha256};
+use commonware_p2p::simulated::{self, Link, Oracle};
+use commonware_p2p::{Receiver as _, Recipients, Sender as _};
+use commonware_runtime::deterministic::{Config, Context, Runner};
+use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _};
+use commonware_utils::{NZUsize, probability};
+use futures::future::BoxFuture;
+use rand_core_10::Rng as _;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use windlass_ledger::{Applied, Block, StateRead, query};
+use windlass_store::OpenError;
+use windlass_types::{Digest, SideHeight};
+
+/// What all members ever called final. A second digest for a height is a fork.
+#[derive(Clone, Default)]
+struct History(Arc<Mutex<BTreeMap<SideHeight, (Digest, Digest)>>>);
+
+/// One member's port: checks order, and the history.
+struct Witness {
+    history: History,
+    last: Mutex<Option<SideHeight>>,
+}
+
+impl FinalizedPort for Witness {
+    fn finalized(&self, block: Arc<Block>, applied: Arc<Applied>, view: Arc<dyn StateRead>) -> BoxFuture<'static, ()> {
+        let header = block.header;
+        assert_eq!(header, applied.header);
+        assert_eq!(query::tip(&*view).expect("readable"), header, "the view is the block's");
+        let mut last = self.last.lock().expect("no panic");
+        assert!(last.is_none_or(|last| header.height <= last.next().expect("small")), "in order");
+        *last = Some(header.height);
+        let mut history = self.history.0.lock().expect("no panic");
+        let found = *history.entry(header.height).or_insert((header.digest(), header.state_root));
+        assert_eq!(found, (header.digest(), header.state_root), "a fork at {}", header.height);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// What outlives the power: disks, Bitcoin, and what people remember.
+#[derive(Clone)]
+struct World {
+    dir: PathBuf,
+    bitcoin: FakeBitcoin,
+    history: History,
+}
+
+struct Alive {
+    handle: Handle,
+    task: commonware_runtime::Handle<()>,
+}
+
+struct Network {
+    context: Context,
+    world: World,
+    oracle: Oracle<PublicKey, Context>,
+    keys: Vec<PublicKey>,
+    alive: Vec<Option<Alive>>,
+    lives: u64,
+}
+
+impl Network {
+    async fn new(context: Context, world: World) -> Self {
+        Self::with_liar(context, world, None).await
+    }
+
+    /// As [`Self::new`], but `liar` doesn't run our code.
+    async fn with_liar(context: Context, world: World, liar: Option<usize>) -> Self {
+        let keys: Vec<PublicKey> = (0..MEMBERS).map(|i| private_key(fixture::seed(i).bytes()).public_key()).collect();
+        let config = simulated::Config {
+            max_size: crate::MAX_MESSAGE_BYTES,
+            max_peers_per_set: NZUsize!(MEMBERS),
+            disconnect_on_block: true,
+            tracked_peer_sets: NZUsize!(1),
+        };
+        let (network, oracle) = simulated::Network::new_with_peers(context.child("network"), config, keys.clone()).await;
+        network.start();
+        let mut this = Self { context, world, oracle, keys, alive: Vec::new(), lives: 0 };
+        this.heal().await;
+        for index in 0..MEMBERS {
+            let alive = if liar == Some(index) {
+                this.start_liar(index).await;
+                None
+            } else {
+                Some(this.start(index).await)
+            };
+            this.alive.push(alive);
+        }
+        this
+    }
+
+    /// Votes for whatever it hears of, and for something else as well.
+    async fn start_liar(&self, index: usize) {
+        let control = self.oracle.control(self.keys[index].clone());
+        let (mut line, mut votes) = control.register(0, quota(0)).await.expect("the network runs");
+        let chain = genesis().chain_id();
+        let identities: Vec<[u8; 32]> = genesis().members.iter().map(|member| member.identity).collect();
+        let committee = Committee::new(&identities).expect("a committee");
+        let scheme = committee.signer(chain, private_key(fixture::seed(index).bytes())).expect("a member");
+        self.context.child("liar").spawn(move |_| async move {
+            while let Ok((_, message)) = votes.recv().await {
+                let Ok(Vote::Notarize(vote)) = Vote::<Scheme, sha256::Digest>::decode(message) else { continue };
+                let other = Proposal::new(vote.proposal.round, vote.proposal.parent, sha256::Digest([9; 32]));
+                for proposal in [vote.proposal, other] {
+                    let vote = Notarize::sign(&scheme, proposal).expect("a member signs");
+                    line.send(Recipients::All, Vote::Notarize(vote).encode(), true);
+                }
+            }
+        });
+    }
+
+    /// Connects all, with late and lost messages.
+    async fn heal(&self) {
+        let link = Link {
+            latency: Duration::from_millis(10),
+            jitter: Duration::from_millis(8),
+            success_rate: probability!(0.98),
+        };
+        self.each_pair(|_, _| true, Some(link)).await;
+    }
+
+    /// Disconnects those on different sides.
+    async fn split(&self, side: impl Fn(usize) -> bool) {
+        self.each_pair(|a, b| side(a) != side(b), None).await;
+    }
+
+    async fn each_pair(&self, which: impl Fn(usize, usize) -> bool, link: Option<Link>) {
+        for (a, from) in self.keys.iter().enumerate() {
+            for (b, to) in self.keys.iter().enumerate() {
+                if a == b || !which(a, b) {
+                    continue;
+                }
+                // An error: it is as wanted already.
+                let _ = match &link {
+                    Some(link) => self.oracle.add_link(from.clone(), to.clone(), link.clone()).await,
+                    None => self.oracle.remove_link(from.clone(), to.clone()).await,
+                };
+            }
+        }
+    }
+
+    async fn start(&mut self, index: usize) -> Alive {
+        self.lives += 1;
+        let dir = self.world.dir.join(format!("f{}", index + 1));
+        std::fs::create_dir_all(&dir).expect("a writable directory");
+        let control = self.oracle.control(self.keys[index].clone());
+        let mut channels = Vec::new();
+        for channel in 0..CHANNELS {
+            channels.push(control.register(channel, quota(channel)).await.expect("the network runs"));
+        }
+        let mut channels = channels.into_iter();
+        let mut next = || channels.next().expect("as many as there are channels");
+        let (votes, certificates, resolver, blocks, backfill) = (next(), next(), next(), next(), next());
+        let (links, gossip) = (next(), next());
+        let lines = Lines { votes, certificates, resolver, blocks, backfill, gossip };
+        let addresses: Vec<SocketAddr> = vec![([127, 0, 0, 1], 1).into(); MEMBERS];
+        let timing = Timing::with_heartbeat(Duration::from_millis(800));
+        let mut place = Place::new(fixture::config(index, &addresses, &dir, timing)).expect("a member");
+        place.storage = format!("f{}-", index + 1);
+        let manager = self.oracle.manager();
+        let (bitcoin, history) = (self.world.bitcoin.clone(), self.world.history.clone());
+        let (ready, started) = tokio::sync::oneshot::channel();
+        let context = self.context.child("member").with_attribute("life", self.lives);
+        let task = context.spawn(move |context| async move {
+            let (joined, _links) = Joined::new(&context, place, lines, links, control, manager);
+            let port = Arc::new(Witness { history, last: Mutex::new(None) });
+            let begun = joined.start(&context, genesis(), Arc::new(bitcoin), port).await;
+            ready.send(begun).map_err(drop).expect("someone waits");
+            std::future::pending::<()>().await;
+        });
+        let handle = match started.await.expect("it answers") {
+            Ok(handle) => handle,
+            // The tasks of its former life are not all gone.
+            Err(StartError::Open(OpenError::InUse { .. })) => panic!("member {index} is not dead yet"),
+            Err(error) => panic!("member {index} does not start: {error}"),
+        };
+        Alive { handle, task }
+    }
+
+    async fn kill(&mut self, index: usize) {
+        let alive = self.alive[index].take().expect("it is alive");
+        alive.task.abort();
+        drop(alive);
+        self.context.sleep(Duration::from_secs(1)).await;
+    }
+
+    fn handles(&self) -> Vec<Handle> {
+        self.alive.iter().flatten().map(|alive| alive.handle.clone()).collect()
+    }
+
+    fn pick(&mut self, choices: usize) -> usize {
+        usize::try_from(self.context.next_u32()).expect("64 bits") % choices
+    }
+
+    async fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
+        let deadline = self.context.current() + Duration::from_secs(120);
+        while !done() {
+            assert!(self.context.current() < deadline, "not within two minutes: {what}");
+            self.context.sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn fund(&self, name: u8) {
+        let handles = self.handles();
+        let claims = deposit(&self.world.bitcoin, &genesis(), &[name], Amount::from_sat(10_000_000));
+        handles.iter().for_each(|handle| handle.note_anchor(self.world.bitcoin.tip()));
+        let tip = self.world.bitcoin.tip();
+        self.wait("the deposit is anchored", || handles[0].tip().anchor.height == tip).await;
+        handles[0].submit(claims[0].clone()).expect("a good claim");
+        self.wait("the batch is fixed", || confirm_batch(&self.world.bitcoin, &genesis(), &handles[0])).await;
+        self.wait("the deposit is minted", || handles.iter().all(|handle| balance(handle, name) > Amount::ZERO)).await;
+    }
+
+    /// Makes `count` transfers at members picked from `at`, one after the other.
+    async fn transfer(&mut self, count: u64, at: &[usize]) {
+        for _ in 0..count {
+            let index = at[self.pick(at.len())];
+            let handle = self.alive[index].as_ref().expect("it is alive").handle.clone();
+            let nonce = || query::next_nonce(&*handle.view(), &fixture::account(1)).expect("readable");
+            let newest = self.handles().iter().map(|other| query::next_nonce(&*other.view(), &fixture::account(1)).expect("readable")).max();
+            self.wait("it knows the newest nonce", || Some(nonce()) >= newest).await;
+            let id = handle.submit(transfer(&genesis(), 1, 2, nonce(), 1_000)).expect("a good transfer");
+            self.wait("it is final", || matches!(handle.tx_status(&id), Ok(TxStatus::Final { .. }))).await;
+        }
+    }
+
+    async fn all_at(&self, goal: SideHeight) {
+        let handles = self.handles();
+        self.wait("all are there", || handles.iter().all(|handle| handle.tip().height >= goal)).await;
+    }
+
+    fn highest(&self) -> SideHeight {
+        self.handles().iter().map(|handle| handle.tip().height).max().expect("some are alive")
+    }
+}
+
+const ALL: [usize; 4] = [0, 1, 2, 3];
+
+async fn until_the_power_goes(context: Context, world: World) {
+    let mut network = Network::new(context, world).await;
+    network.fund(1).await;
+    network.transfer(8, &ALL).await;
+
+    // One is cut off: it stands still, the others don't.
+    let lone = network.pick(MEMBERS);
+    let others: Vec<usize> = ALL.into_iter().filter(|index| *index != lone).collect();
+    network.split(|index| index == lone).await;
+    network.transfer(6, &others).await;
+    network.heal().await;
+    network.all_at(network.highest()).await;
+
+    // One dies and comes back.
+    let victim = network.pick(MEMBERS);
+    let others: Vec<usize> = ALL.into_iter().filter(|index| *index != victim).collect();
+    network.kill(victim).await;
+    network.transfer(6, &others).await;
+    let alive = network.start(victim).await;
+    network.alive[victim] = Some(alive);
+    network.all_at(network.highest()).await;
+    network.transfer(2, &[victim]).await;
+
+    // Two against two: nothing becomes final but what was on its way.
+    let friend = (victim + 1) % MEMBERS;
+    network.split(|index| index == victim || index == friend).await;
+    network.context.sleep(Duration::from_secs(2)).await;
+    let before = network.highest();
+    network.context.sleep(Duration::from_secs(20)).await;
+    assert_eq!(network.highest(), before, "no quorum, no block");
+    network.heal().await;
+    network.transfer(4, &ALL).await;
+
+    // In the middle of something.
+    let handle = network.handles()[victim].clone();
+    network.all_at(network.highest()).await;
+    let nonce = query::next_nonce(&*handle.view(), &fixture::account(1)).expect("readable");
+    for nonce in nonce..nonce + 5 {
+        handle.submit(transfer(&genesis(), 1, 2, nonce, 1_000)).expect("a good transfer");
+    }
+    let rest = u64::try_from(network.pick(150)).expect("small");
+    network.context.sleep(Duration::from_millis(rest)).await;
+}
+
+async fn after_it_is_back(context: Context, world: World) -> Vec<(SideHeight, Digest)> {
+    let mut network = Network::new(context, world).await;
+    network.transfer(6, &ALL).await;
+    let goal = network.highest();
+    network.all_at(goal).await;
+    let mut chain = Vec::new();
+    for height in 1..=goal.get() {
+        let height = SideHeight::new(height);
+        let headers: Vec<_> = network
+            .handles()
+            .iter()
+            .map(|handle| handle.block(height).expect("readable").expect("it is there").0.header)
+            .collect();
+        assert!(headers.iter().all(|header| *header == headers[0]), "a fork at {height}");
+        chain.push((height, headers[0].state_root));
+    }
+    let supplies: Vec<_> = network.handles().iter().map(|handle| handle.trouble()).collect();
+    assert!(supplies.iter().all(Option::is_none));
+    chain
+}
+
+fn simulate(seed: u64, dir: &Path) -> (String, Vec<(SideHeight, Digest)>) {
+    println!("WINDLASS_SEED={seed}");
+    let world = World { dir: dir.to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let config = Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(3600)));
+    let (first, second) = (world.clone(), world);
+    // The power goes: what the engine has not synced to its disk is lost.
+    let ((), checkpoint) = Runner::new(config).start_and_recover(|context| until_the_power_goes(context, first));
+    let (chain, checkpoint) = Runner::from(checkpoint).start_and_recover(|context| after_it_is_back(context, second));
+    (checkpoint.auditor().state(), chain)
+}
+
+#[test]
+fn simulation_without_a_fork() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+    let seeds = match std::env::var("WINDLASS_SEED") {
+        Ok(seed) => vec![seed.parse().expect("WINDLASS_SEED is a number")],
+        Err(_) => vec![1, 2],
+    };
+    for seed in seeds {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (_, chain) = simulate(seed, dir.path());
+        println!("{} blocks", chain.len());
+        assert!(chain.len() > 30);
+    }
+}
+
+#[test]
+fn simulation_replays_from_its_seed() {
+    let runs: Vec<_> = (0..2)
+        .map(|_| {
+            let dir = tempfile::tempdir().expect("a directory");
+            simulate(11, dir.path())
+        })
+        .collect();
+    assert_eq!(runs[0].1, runs[1].1, "the same chain");
+    assert_eq!(runs[0].0, runs[1].0, "the same events");
+}
+
+#[test]
+fn simulation_names_a_member_that_votes_twice() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let config = Config::new().with_seed(5).with_timeout(Some(Duration::from_secs(3600)));
+    Runner::new(config).start(|context| async move {
+        let mut network = Network::with_liar(context, world, Some(3)).await;
+        network.fund(1).await;
+        network.transfer(5, &[0, 1, 2]).await;
+        let caught: Vec<u16> =
+            network.handles().iter().flat_map(Handle::misbehaviour).map(|found| found.member).collect();
+        assert!(!caught.is_empty(), "someone saw both votes");
+        assert!(caught.iter().all(|member| *member == 3), "{caught:?}");
+    });
+}

@@ -38,14 +38,17 @@ impl App {
     async fn branch_at(&self, block: Digested<Sealed>, mut ancestry: impl Ancestry<Sealed>) -> Option<Branch> {
         let height = block.inner().block().header.height;
         self.core.height.wait_for(|tip| tip.get().saturating_add(MAX_REPLAY) >= height.get()).await;
+        // Newest first. The tip may move while ancestors are fetched, so each is looked up again.
         let mut path = vec![block];
         loop {
-            let oldest = path.last()?.inner().block().clone();
-            if let Some(branch) = self.core.tree.branch(&oldest.header.digest()) {
-                path.pop();
+            let known = |(place, block): (usize, &Digested<Sealed>)| {
+                self.core.tree.branch(&ours(block.digest())).map(|branch| (place, branch))
+            };
+            if let Some((place, branch)) = path.iter().enumerate().find_map(known) {
+                path.truncate(place);
                 return self.replay(branch, path);
             }
-            if oldest.header.height <= self.core.tree.tip().header.height {
+            if path.last()?.inner().block().header.height <= self.core.tree.tip().header.height {
                 return None;
             }
             path.push(ancestry.next().await?);

@@ -4,7 +4,7 @@
 use commonware_codec::{Decode as _, DecodeExt as _};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::Finalization;
-use commonware_consensus::types::Epoch;
+use commonware_consensus::types::{Epoch, Participant};
 use commonware_consensus::{Epochable as _, Viewable as _};
 use commonware_cryptography::certificate::Verifier as _;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
@@ -70,6 +70,11 @@ impl Committee {
         self.keys.iter().position(|member| member == key).and_then(|index| u16::try_from(index).ok())
     }
 
+    /// The place in the genesis of the engine's participant.
+    pub fn place(&self, participant: Participant) -> Option<u16> {
+        self.sorted.get(usize::from(participant)).and_then(|key| self.index(key))
+    }
+
     /// The scheme that checks votes.
     pub fn verifier(&self, chain: ChainId) -> Scheme {
         Scheme::verifier(&namespace(chain), self.sorted.clone())
@@ -105,6 +110,13 @@ pub(crate) fn decode_votes(committee: &Committee, bytes: &[u8]) -> Result<Votes,
 
 pub(crate) fn voted_for(votes: &Votes) -> Digest {
     Digest(votes.proposal.payload.0)
+}
+
+/// Who voted, by the places in the genesis, ascending.
+pub(crate) fn voters(committee: &Committee, votes: &Votes) -> Vec<u16> {
+    let mut voters: Vec<u16> = votes.certificate.signers.iter().filter_map(|signer| committee.place(signer)).collect();
+    voters.sort_unstable();
+    voters
 }
 
 pub(crate) fn votes_hold(committee: &Committee, chain: ChainId, votes: &Votes) -> bool {

@@ -26,7 +26,7 @@ use commonware_utils::acknowledgement::Exact;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::error;
 use windlass_ledger::{Applied, Block};
 use windlass_types::SideHeight;
 
@@ -147,10 +147,8 @@ impl<E: Clock> Task<E> {
         let digest = ours(block.digest());
         let applied = self.applied(block.inner().block()).await;
         let certificate = self.certificate(block).await.encode();
-        if let Some(branch) = self.core.tree.branch(&digest) {
-            let block = block.inner().block().clone();
-            self.core.finalized.finalized(block, applied.clone(), branch.view).await;
-        }
+        let branch = self.core.tree.branch(&digest).expect("it was executed on the tip just now");
+        self.core.finalized.finalized(block.inner().block().clone(), applied.clone(), branch.view).await;
         Finalised { block: block.inner().block().clone(), certificate, applied }
     }
 
@@ -188,16 +186,10 @@ impl<E: Clock> Task<E> {
     }
 
     async fn commit(&self, entries: &[Finalised]) {
-        let mut failed = false;
         while let Err(error) = self.core.commit(entries) {
             error!(%error, "can't write final blocks; trying again");
             self.core.note_trouble(Some(error.to_string()));
-            failed = true;
             self.context.sleep(RETRY).await;
-        }
-        if failed {
-            info!("final blocks can be written again");
-            self.core.note_trouble(None);
         }
     }
 }

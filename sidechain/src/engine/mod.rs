@@ -13,6 +13,7 @@ mod application;
 pub(crate) mod block;
 pub(crate) mod committee;
 mod delivery;
+mod evidence;
 mod gossip;
 pub(crate) mod lines;
 mod pace;
@@ -21,7 +22,10 @@ use crate::config::Timing;
 use crate::core::Core;
 use application::App;
 use block::Sealed;
+use committee::Committee;
+use evidence::Evidence;
 use commonware_broadcast::buffered;
+use commonware_consensus::Reporters;
 use commonware_consensus::marshal::core::Actor;
 use commonware_consensus::marshal::resolver::p2p as backfill;
 use commonware_consensus::marshal::standard::{Inline, Standard};
@@ -80,6 +84,7 @@ pub(crate) struct Seat {
     pub genesis: Header,
     /// Put before the names of the engine's files.
     pub storage: String,
+    pub committee: Committee,
 }
 
 /// Whether the journal of votes is there.
@@ -175,7 +180,9 @@ pub(crate) async fn start<E, S, R, B, P>(
         lines.backfill,
     );
     let journal = format!("{}{JOURNAL}", seat.storage);
-    let config = simplex_config(&core.timing, journal, seat.scheme, paced, blocker, cache, genesis_digest);
+    let evidence = Evidence::new(core.clone(), seat.committee, seat.scheme.clone());
+    let reporter = Reporters::from((evidence, paced.clone()));
+    let config = simplex_config(&core.timing, journal, seat.scheme, paced, reporter, blocker, cache, genesis_digest);
     let engine = simplex::Engine::new(context.child("simplex"), config);
     buffer.start(lines.blocks);
     marshal.start(delivery, buffer_mailbox, resolver);
@@ -183,6 +190,7 @@ pub(crate) async fn start<E, S, R, B, P>(
 }
 
 type PacedInline<E> = Paced<E, Inline<E, Scheme, App, Sealed, FixedEpocher>>;
+type Reporter<E> = Reporters<Evidence, PacedInline<E>>;
 type SimplexConfig<E, B> = simplex::Config<
     Scheme,
     RoundRobin<Sha256>,
@@ -190,7 +198,7 @@ type SimplexConfig<E, B> = simplex::Config<
     commonware_cryptography::sha256::Digest,
     PacedInline<E>,
     PacedInline<E>,
-    PacedInline<E>,
+    Reporter<E>,
     Sequential,
 >;
 
@@ -199,6 +207,7 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
     journal: String,
     scheme: Scheme,
     paced: PacedInline<E>,
+    reporter: Reporter<E>,
     blocker: B,
     page_cache: CacheRef,
     genesis: commonware_cryptography::sha256::Digest,
@@ -208,9 +217,10 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
         elector: RoundRobin::default(),
         blocker,
         automaton: paced.clone(),
-        relay: paced.clone(),
-        reporter: paced,
-        track_historical_votes: false,
+        relay: paced,
+        reporter,
+        // A second vote counts as evidence even after the first has done its work.
+        track_historical_votes: true,
         strategy: Sequential,
         partition: journal,
         mailbox_size: MAILBOX,
