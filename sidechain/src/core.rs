@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub network_height: Level<SideHeight>,
     /// The highest anchor that this member's bitcoind could back.
     pub anchor: Level<BtcHeight>,
+    /// How often this anchor has hurried the chain; see [`Core::hurry_for_anchor`].
+    pub anchor_tries: Mutex<(BtcHeight, u32)>,
     /// Transactions to be told to the other members.
     pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
     pub trouble: Mutex<Option<String>>,
@@ -76,6 +78,10 @@ pub struct Misbehaviour {
     pub proof: Vec<u8>,
 }
 
+/// How often one anchor hurries the chain: leaders whose bitcoind is a little behind get a second
+/// turn, and an anchor that no leader can propose doesn't keep the chain running.
+const MAX_ANCHOR_TRIES: u32 = 8;
+
 /// Misbehaviour that is remembered; one proof says as much as a thousand.
 const MAX_MISBEHAVIOUR: usize = 64;
 
@@ -93,6 +99,17 @@ impl Core {
             error!(member = found.member, what = found.what, view = found.view, "a member broke its promise");
             list.push(found);
         }
+    }
+
+    /// Whether the anchor that this member could back is a reason to go on at once.
+    pub fn hurry_for_anchor(&self) -> bool {
+        let known = self.anchor.get();
+        let mut tries = self.anchor_tries.lock().unwrap_or_else(PoisonError::into_inner);
+        if tries.0 != known {
+            *tries = (known, 0);
+        }
+        tries.1 += 1;
+        tries.1 <= MAX_ANCHOR_TRIES
     }
 
     /// Takes bytes from outside.

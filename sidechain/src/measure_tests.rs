@@ -60,6 +60,20 @@ fn measure() {
     let blocks = members[0].as_ref().expect("runs").handle.tip().height.get() - begun.1;
     println!("1000 transfers final in {:?}, {blocks} blocks, {:?} of processor", begun.0.elapsed(), usage().0 - before);
 
+    let size = |name: &str| {
+        let mut bytes = 0;
+        let mut open = vec![dir.path().join("f1").join(name)];
+        while let Some(path) = open.pop() {
+            let data = std::fs::metadata(&path).expect("it is there");
+            if data.is_dir() {
+                open.extend(std::fs::read_dir(&path).expect("readable").map(|entry| entry.expect("readable").path()));
+            } else {
+                bytes += std::os::unix::fs::MetadataExt::blocks(&data) * 512;
+            }
+        }
+        bytes / 1000
+    };
+    println!("disk: {} kB chain, {} kB engine", size(crate::CHAIN_FILE), size(crate::ENGINE_DIR));
     members[3] = None;
     println!("lone transfers, one just dead:");
     lone(&members, 1040, 40);
@@ -73,5 +87,6 @@ fn measure() {
     let from = back.handle.tip().height;
     println!("started again in {:?}", begun.elapsed());
     wait("caught up", || back.handle.tip().height >= goal);
+    println!("disk: {} kB chain, {} kB engine", size(crate::CHAIN_FILE), size(crate::ENGINE_DIR));
     println!("caught up {from} to {goal} in {:?}; {} MB a member", begun.elapsed(), usage().1 / 4 / 1_000_000);
 }

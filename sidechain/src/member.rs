@@ -246,6 +246,7 @@ fn core(
         heights: watch::Sender::new(height),
         network_height: Level::new(height),
         anchor: Level::new(anchor),
+        anchor_tries: Mutex::new((anchor, 0)),
         outbox,
         trouble: Mutex::new(None),
         misbehaviour: Mutex::default(),

@@ -373,3 +373,20 @@ fn simulation_names_a_member_that_votes_twice() {
         assert!(caught.iter().all(|member| *member == 3), "{caught:?}");
     });
 }
+
+#[test]
+fn simulation_of_an_anchor_that_nobody_can_propose() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let config = Config::new().with_seed(3).with_timeout(Some(Duration::from_secs(3600)));
+    Runner::new(config).start(|context| async move {
+        let network = Network::new(context, world).await;
+        network.all_at(SideHeight::new(2)).await;
+        network.handles().iter().for_each(|handle| handle.note_anchor(windlass_types::BtcHeight::new(1_000_000)));
+        let before = network.highest();
+        network.context.sleep(Duration::from_secs(60)).await;
+        let blocks = network.highest().get() - before.get();
+        // A heartbeat is 0.8 s; a lost message costs a second.
+        assert!((30..95).contains(&blocks), "{blocks} blocks in a minute");
+    });
+}

@@ -120,7 +120,10 @@ async fn hold(context: &impl Clock, core: &Core, payload: sha256::Digest) {
     };
     let newer_anchor = async {
         context.sleep(ANCHOR_PAUSE).await;
-        core.anchor.wait_for(|known| known > at).await;
+        let mut last = core.anchor.wait_for(|known| known > at).await;
+        while !core.hurry_for_anchor() {
+            last = core.anchor.wait_for(|known| known > last).await;
+        }
     };
     select! {
         () = news => {},
