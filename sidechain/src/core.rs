@@ -6,11 +6,14 @@ use crate::level::Level;
 use crate::mempool::{Mempool, PoolError, outflow};
 use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::tree::{Branch, Tree};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 use windlass_ledger::{
-    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction, TxError, query,
+    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction,
+    TxError, query,
 };
 use windlass_types::{BtcHeight, Digest, SideHeight};
 
@@ -61,6 +64,8 @@ pub(crate) struct Core {
     pub anchor_tries: Mutex<(BtcHeight, u32)>,
     /// Transactions to be told to the other members.
     pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
+    /// How many transactions this machine puts into a block within a proposer's time.
+    pub budget: Budget,
     pub trouble: Mutex<Option<String>>,
     pub misbehaviour: Mutex<Vec<Misbehaviour>>,
 }
@@ -76,6 +81,38 @@ pub struct Misbehaviour {
     pub view: u64,
     /// Both signed votes, in the engine's encoding.
     pub proof: Vec<u8>,
+}
+
+/// A proposer's measure: a block that takes too long to make comes too late, again and again.
+pub(crate) struct Budget(AtomicUsize);
+
+impl Budget {
+    const FIRST: usize = 500;
+    const LEAST: usize = 20;
+
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(Self::FIRST))
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A block of `count` transactions took `took` to make; it should not take longer than `goal`.
+    pub fn note(&self, count: usize, took: Duration, goal: Duration) {
+        let known = self.get();
+        let fitting = goal.as_micros().saturating_mul(count as u128) / took.as_micros().max(1);
+        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+        // Down at once; up by half at most, and only on the evidence of a block that was full.
+        let next = if took > goal {
+            fitting
+        } else if count >= known {
+            fitting.min(known + known / 2)
+        } else {
+            known
+        };
+        self.0.store(next.clamp(Self::LEAST, MAX_BODY_BYTES), Ordering::Relaxed);
+    }
 }
 
 /// How often one anchor hurries the chain: leaders whose bitcoind is a little behind get a second
@@ -167,7 +204,8 @@ impl Core {
 
     /// Makes a block on `parent` and keeps what it does.
     pub fn build(&self, parent: &Branch, inputs: BitcoinInputs) -> Result<Arc<Block>, ApplyError> {
-        let count = usize::try_from(self.genesis.params.max_block_txs).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.genesis.params.max_block_txs).unwrap_or(usize::MAX);
+        let count = most.min(self.budget.get());
         let chosen = self.pool.select(count, MAX_BODY_BYTES, |id| parent.includes(id));
         let transactions: Vec<Transaction> = chosen.iter().map(|waiting| (*waiting.transaction).clone()).collect();
         let make = |inputs: BitcoinInputs| {

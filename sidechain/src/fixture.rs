@@ -6,8 +6,8 @@ use bitcoin::block::{Header as BitcoinHeader, Version};
 use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};
 use bitcoin::{
-    Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut, Txid,
-    Witness, transaction,
+    Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut,
+    Txid, Witness, transaction,
 };
 use futures::future::BoxFuture;
 use std::net::SocketAddr;

@@ -68,9 +68,7 @@ mod network_tests;
 mod simulation_tests;
 
 pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
-pub use config::{
-    IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing,
-};
+pub use config::{IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing};
 pub use core::{Misbehaviour, SubmitError};
 pub use engine::committee::{CommitteeError, identity_of};
 pub use engine::lines::JoinError;

@@ -2,7 +2,7 @@
 
 use crate::chain_store::{ChainStore, ChainStoreError};
 use crate::config::{MemberConfig, Timing};
-use crate::core::Core;
+use crate::core::{Budget, Core};
 use crate::engine::committee::{Committee, private_key};
 use crate::engine::lines::{self, JoinError, Lines, LookupOracle, LookupReceiver, LookupSender};
 use crate::engine::{self, Runtime, Seat};
@@ -98,7 +98,8 @@ impl Member {
     pub fn join(context: Context, config: MemberConfig) -> Result<(Self, Links), JoinError> {
         let place = Place::new(config)?;
         let opened = lines::open(&context, &place.config, &place.committee)?;
-        let (joined, links) = Joined::new(&context, place, opened.lines, opened.links, opened.oracle.clone(), opened.oracle);
+        let (joined, links) =
+            Joined::new(&context, place, opened.lines, opened.links, opened.oracle.clone(), opened.oracle);
         Ok((Self { context, joined }, links))
     }
 
@@ -248,6 +249,7 @@ fn core(
         anchor: Level::new(anchor),
         anchor_tries: Mutex::new((anchor, 0)),
         outbox,
+        budget: Budget::new(),
         trouble: Mutex::new(None),
         misbehaviour: Mutex::default(),
     };

@@ -115,7 +115,9 @@ impl Mempool {
         let inner = self.lock();
         let of_account = inner.by_nonce.range((*account, 0)..=(*account, u64::MAX));
         let entries = of_account.filter_map(|(_, id)| inner.by_id.get(id)).filter_map(|at| inner.entries.get(at));
-        entries.map(|e| outflow(&e.waiting.transaction)).fold(Amount::ZERO, |sum, a| sum.checked_add(a).unwrap_or(Amount::MAX))
+        entries
+            .map(|e| outflow(&e.waiting.transaction))
+            .fold(Amount::ZERO, |sum, a| sum.checked_add(a).unwrap_or(Amount::MAX))
     }
 
     /// Takes a transaction that was checked. `Ok(false)` if it waits already.

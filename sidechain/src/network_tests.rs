@@ -18,8 +18,7 @@ use windlass_types::SideHeight;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 pub fn addresses() -> Vec<SocketAddr> {
-    let held: Vec<TcpListener> =
-        (0..MEMBERS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let held: Vec<TcpListener> = (0..MEMBERS).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     held.iter().map(|listener| listener.local_addr().expect("bound")).collect()
 }
 
@@ -126,7 +125,9 @@ fn four_members_make_transfers_final_lose_one_and_catch_it_up() {
     let mut waits = Vec::new();
     for nonce in 0..10 {
         let member = &all[usize::try_from(nonce).expect("small") % MEMBERS];
-        wait("the account's turn", || windlass_ledger::check(&genesis, &*member.handle.view(), &transfer(&genesis, 1, 3, nonce, 1_000)).is_ok());
+        wait("the account's turn", || {
+            windlass_ledger::check(&genesis, &*member.handle.view(), &transfer(&genesis, 1, 3, nonce, 1_000)).is_ok()
+        });
         let id = member.handle.submit(transfer(&genesis, 1, 3, nonce, 1_000)).expect("a good transfer");
         waits.push(wait("it is final", || matches!(member.handle.tx_status(&id), Ok(TxStatus::Final { .. }))));
     }
@@ -142,7 +143,9 @@ fn four_members_make_transfers_final_lose_one_and_catch_it_up() {
     let begun = Instant::now();
     for nonce in 10..30 {
         let member = &left[usize::try_from(nonce).expect("small") % left.len()];
-        wait("the account's turn", || windlass_ledger::check(&genesis, &*member.handle.view(), &transfer(&genesis, 1, 3, nonce, 1_000)).is_ok());
+        wait("the account's turn", || {
+            windlass_ledger::check(&genesis, &*member.handle.view(), &transfer(&genesis, 1, 3, nonce, 1_000)).is_ok()
+        });
         let id = member.handle.submit(transfer(&genesis, 1, 3, nonce, 1_000)).expect("a good transfer");
         wait("it is final", || matches!(member.handle.tx_status(&id), Ok(TxStatus::Final { .. })));
     }

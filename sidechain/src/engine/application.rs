@@ -91,9 +91,7 @@ impl App {
                 return false;
             }
         };
-        if !inputs.is_empty()
-            && !self.core.bitcoin.check(parent.view.clone(), parent.header, inputs.clone()).await
-        {
+        if !inputs.is_empty() && !self.core.bitcoin.check(parent.view.clone(), parent.header, inputs.clone()).await {
             warn!(height = %block.header.height, "a member proposed Bitcoin blocks that are not there");
             return false;
         }
@@ -120,8 +118,13 @@ where
         let parent = ancestry.next().await?;
         let branch = self.branch_at(parent, ancestry).await?;
         let inputs = self.inputs(&runtime, &branch).await;
+        let begun = runtime.current();
         match self.core.build(&branch, inputs) {
-            Ok(block) => Some(Sealed::digested(block)),
+            Ok(block) => {
+                let took = runtime.current().duration_since(begun).unwrap_or_default();
+                self.core.budget.note(block.transactions.len(), took, self.core.timing.leader / 5);
+                Some(Sealed::digested(block))
+            }
             Err(error) => {
                 error!(%error, "can't make a block");
                 self.core.note_trouble(Some(error.to_string()));

@@ -64,7 +64,6 @@ impl Committee {
         &self.keys
     }
 
-
     /// The member's place in the genesis.
     pub fn index(&self, key: &PublicKey) -> Option<u16> {
         self.keys.iter().position(|member| member == key).and_then(|index| u16::try_from(index).ok())

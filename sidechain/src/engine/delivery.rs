@@ -9,7 +9,7 @@
 
 use crate::chain_store::Finalised;
 use crate::core::Core;
-use crate::engine::block::{Sealed, ours};
+use crate::engine::block::Sealed;
 use crate::light::Certificate;
 use commonware_actor::Feedback;
 use commonware_codec::Encode as _;
@@ -19,7 +19,7 @@ use commonware_consensus::marshal::{Identifier, Update};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::Height;
 use commonware_consensus::{Heightable as _, Reporter};
-use commonware_cryptography::{Digested, Digestible as _};
+use commonware_cryptography::Digested;
 use commonware_runtime::{Clock, Spawner};
 use commonware_utils::Acknowledgement as _;
 use commonware_utils::acknowledgement::Exact;
@@ -27,13 +27,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::error;
-use windlass_ledger::{Applied, Block};
+use windlass_ledger::{Applied, Block, StateRead};
 use windlass_types::SideHeight;
 
 /// Most blocks in one durable commit, and in flight between the engine and this task.
 pub(crate) const MAX_COMMIT: usize = 32;
 /// Pause before something that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+/// The same where only a person can help.
+const STANDSTILL: Duration = Duration::from_secs(5);
 
 type Marshal = Mailbox<Scheme, Standard<Sealed>>;
 type Delivered = (Digested<Sealed>, Exact);
@@ -143,33 +145,35 @@ impl<E: Clock> Task<E> {
     }
 
     /// Executes a final block, finds its certificate and tells the port.
-    async fn finish(&self, block: &Digested<Sealed>) -> Finalised {
-        let digest = ours(block.digest());
-        let applied = self.applied(block.inner().block()).await;
-        let certificate = self.certificate(block).await.encode();
-        let branch = self.core.tree.branch(&digest).expect("it was executed on the tip just now");
-        self.core.finalized.finalized(block.inner().block().clone(), applied.clone(), branch.view).await;
-        Finalised { block: block.inner().block().clone(), certificate, applied }
-    }
-
-    async fn applied(&self, block: &Arc<Block>) -> Arc<Applied> {
-        if let Some(node) = self.core.tree.node(&block.header.digest()) {
-            return node.applied;
-        }
-        loop {
-            let failure = match self.core.tree.branch(&block.header.parent) {
-                None => "its parent's state is not here".to_owned(),
-                Some(parent) => match self.core.execute(&parent, block) {
-                    Ok(applied) => return applied,
-                    Err(error) => error.to_string(),
-                },
+    async fn finish(&self, sealed: &Digested<Sealed>) -> Finalised {
+        let block = sealed.inner().block();
+        let (applied, view) = loop {
+            let failure = match self.executed(block) {
+                Ok(executed) => break executed,
+                Err(failure) => failure,
             };
             // A quorum made final what this member's rules refuse, or its state is damaged: going
             // on would be a fork. Stop here, say so, and leave the rest of the member running.
-            error!(height = %block.header.height, %failure, "a final block can't be executed: this member stands still");
-            self.core.note_trouble(Some(format!("block {} is final but can't be executed: {failure}", block.header.height)));
-            self.context.sleep(Duration::from_secs(5)).await;
+            let height = block.header.height;
+            error!(%height, %failure, "a final block can't be executed: this member stands still");
+            self.core.note_trouble(Some(format!("block {height} is final but can't be executed: {failure}")));
+            self.context.sleep(STANDSTILL).await;
+        };
+        let certificate = self.certificate(sealed).await.encode();
+        self.core.finalized.finalized(block.clone(), applied.clone(), view).await;
+        Finalised { block: block.clone(), certificate, applied }
+    }
+
+    /// What a block on top of the tip does, and the state after it.
+    fn executed(&self, block: &Arc<Block>) -> Result<(Arc<Applied>, Arc<dyn StateRead>), String> {
+        let digest = block.header.digest();
+        if self.core.tree.node(&digest).is_none() {
+            let parent = self.core.tree.branch(&block.header.parent).ok_or("its parent is not final here")?;
+            self.core.execute(&parent, block).map_err(|error| error.to_string())?;
         }
+        let (node, branch) = (self.core.tree.node(&digest), self.core.tree.branch(&digest));
+        let (node, branch) = node.zip(branch).ok_or("it does not build on this member's chain")?;
+        Ok((node.applied, branch.view))
     }
 
     /// The votes for `block`, or for the nearest descendant that has some.
