@@ -7,6 +7,9 @@ use windlass_regtest::{
     run::{self, Plan},
 };
 
+/// A day on Bitcoin: short enough to be waited out on regtest, far longer than a peg-in takes.
+const RECLAIM_BLOCKS: u32 = 144;
+
 /// What a new network is to be made of.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -17,12 +20,12 @@ pub struct Wish {
     /// Any free ports instead of the usual ones.
     pub any_ports: bool,
     /// Blocks until a deposit that was not swept is the user's again.
-    pub reclaim_blocks: Option<u32>,
+    pub reclaim_blocks: u32,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { nodes: 3, quorum: Quorum { threshold: 3, members: 4 }, any_ports: false, reclaim_blocks: None }
+        Self { nodes: 3, quorum: Quorum { threshold: 3, members: 4 }, any_ports: false, reclaim_blocks: RECLAIM_BLOCKS }
     }
 }
 
@@ -35,7 +38,7 @@ impl Wish {
             members: self.quorum.members,
             threshold: self.quorum.threshold,
             any_ports: self.any_ports,
-            reclaim_blocks: self.reclaim_blocks,
+            reclaim_blocks: Some(self.reclaim_blocks),
             ..Plan::new(program)
         })
     }

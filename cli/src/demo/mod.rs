@@ -12,6 +12,7 @@ use crate::{
     network,
     progress::Sink,
 };
+use bitcoin::Amount;
 use report::{Report, Step};
 use std::{
     sync::Arc,
@@ -99,9 +100,8 @@ impl Voyage<'_> {
     /// Stops the network, within a bound; wipes it if nothing is to be seen there.
     async fn end(&mut self, wipe: bool) -> Result<(), ApiError> {
         let started = Instant::now();
-        let down = tokio::time::timeout(TEARDOWN, network::down(&self.loud, wipe));
+        let down = tokio::time::timeout(TEARDOWN, network::down(&self.calm, wipe));
         let down = down.await.unwrap_or_else(|_| Err(ApiError::timeout("the network did not stop in time")));
-        self.loud.sink.finish();
         down?;
         if wipe {
             let detail = "every process ended, every file deleted".to_owned();
@@ -116,7 +116,7 @@ impl Voyage<'_> {
         if self.shown.out.json() {
             self.shown.sink.progress(&step.progress());
         } else if !self.shown.global.quiet {
-            let changed = step.reserve.is_some() && step.reserve.as_ref() != self.last_reserve.as_ref();
+            let changed = step.reserve.as_ref().map(sums) != self.last_reserve.as_ref().map(sums);
             // A reader that went away must not keep the network up.
             let _ = self.shown.out.try_line(&step.line(changed, paint));
         }
@@ -125,6 +125,11 @@ impl Voyage<'_> {
         }
         self.steps.push(step);
     }
+}
+
+/// What a reader compares.
+fn sums(report: &ReservesReport) -> [Amount; 4] {
+    [report.reserve, report.supply, report.owed_peg_outs, report.owed_deposits]
 }
 
 /// Prints a statement between the steps' lines.

@@ -86,9 +86,9 @@ impl Voyage<'_> {
             check::holds("every process is ready", status.healthy)?;
             let funded = |wallet: &NodeBalance| wallet.balance.as_ref().is_some_and(|b| b.bitcoin > PEGGED_IN);
             check::holds("every wallet is funded", status.wallets.iter().all(funded))?;
+            let bitcoind = status.bitcoind.split(" (").next().unwrap_or_default();
             let detail = format!(
-                "{}; {} members, {} sign; {} Lightning nodes",
-                status.bitcoind,
+                "{bitcoind}; {} members, {} sign; {} Lightning nodes",
                 status.members,
                 status.threshold,
                 status.wallets.len()
