@@ -93,7 +93,7 @@ pub struct Closing {
 /// A channel's account.
 ///
 /// Once [`Self::settled`]: `opening + received + forwarded_in - sent - forwarded_out = balance`, and
-/// `balance = closing.fee + closing.anchors + closing.rounding + closing.in_flight + gross of all
+/// `balance + gift = closing.fee + closing.anchors + closing.rounding + closing.in_flight + gross of all
 /// arrivals`, where an arrival's `gross = net + fee`. [`Self::difference`] is what is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRecord {
@@ -131,7 +131,7 @@ pub struct ChannelRecord {
     pub pending: Amount,
     /// Closed, and all that will come back has come back.
     pub settled: bool,
-    /// Balance less all that is accounted for; zero once settled.
+    /// Balance and gift less all that is accounted for; zero once settled.
     pub difference_msat: i64,
 }
 
@@ -139,6 +139,12 @@ impl ChannelRecord {
     /// What the wallet got back, in all.
     pub fn arrived(&self) -> Amount {
         self.arrivals.iter().map(|arrival| arrival.net).sum()
+    }
+
+    /// The funder's money that a fundee got by spending its own anchor.
+    pub fn gift(&self) -> Amount {
+        let anchors = self.arrivals.iter().filter(|arrival| arrival.kind == ArrivalKind::Anchor && !self.we_funded);
+        anchors.map(|arrival| arrival.gross).sum()
     }
 
     /// What the chain cost us in all: funding, close, sweeps, and what the wallet paid on top.

@@ -70,7 +70,7 @@ fn open_pay_route_close() {
     assert_eq!(ours.ours, alice.node().record(first.id).expect("a record").balance);
 
     // Together.
-    alice.on(move |node| async move { node.close_channel(first.id, false) }).expect("it closes");
+    alice.on(move |node| async move { node.close_channel(first.id, false).await }).expect("it closes");
     chain.wait_mempool(1);
     chain.mine(1, &[&alice, &bob, &carol]);
     let record = eventually("alice has it back", || alice.node().record(first.id).filter(|record| record.settled));
@@ -80,7 +80,7 @@ fn open_pay_route_close() {
 
     // By force, while the peer is away: else both would publish, and either might be first.
     carol.stop();
-    bob.on(move |node| async move { node.close_channel(second.id, true) }).expect("it closes");
+    bob.on(move |node| async move { node.close_channel(second.id, true).await }).expect("it closes");
     chain.wait_mempool(2);
     chain.mine(6, &[&alice, &bob]);
     carol.run();

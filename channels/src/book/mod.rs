@@ -53,6 +53,7 @@ const FACTS: &str = "ln.channels";
 const FLOWS: &str = "ln.flows";
 const TRACES: &str = "ln.traces";
 const FEES: &str = "ln.wallet_fees";
+const ARRIVED: &str = "ln.arrived_parts";
 const PEERS: &str = "ln.peers";
 const META: &str = "ln.meta";
 const META_TIP: &str = "traced_to";
@@ -67,6 +68,7 @@ pub(crate) enum Row {
     Flow(ChannelId),
     Trace(ChannelId),
     Fee(Txid),
+    Arrived(PaymentHash),
     Peer(PublicKey),
     Tip,
 }
@@ -81,6 +83,8 @@ pub(crate) struct Pages {
     pub(crate) traces: BTreeMap<ChannelId, Trace>,
     /// What the wallet paid in each transaction that lifts another's fee.
     pub(crate) fees: BTreeMap<Txid, u64>,
+    /// What of each of our payments has arrived, in msat.
+    pub(crate) arrived: BTreeMap<PaymentHash, u64>,
     pub(crate) peers: BTreeMap<PublicKey, String>,
     /// The block up to which the chain was searched.
     pub(crate) tip: Option<BlockRef>,
@@ -139,6 +143,7 @@ impl Book {
             flows: rows(store, FLOWS, |key| key.parse().ok())?,
             traces: rows(store, TRACES, |key| key.parse().ok())?,
             fees: rows(store, FEES, |key| key.parse().ok())?,
+            arrived: rows(store, ARRIVED, |key| key.parse().ok())?,
             peers: rows(store, PEERS, |key| key.parse().ok())?,
             tip: meta(store, META_TIP)?,
             replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?.unwrap_or_default().into_iter().map(|h| h.0).collect(),
@@ -243,6 +248,7 @@ impl Pages {
             Row::Flow(id) => add_row(writes, FLOWS, &id.to_string(), self.flows.get(id)),
             Row::Trace(id) => add_row(writes, TRACES, &id.to_string(), self.traces.get(id)),
             Row::Fee(txid) => add_row(writes, FEES, &txid.to_string(), self.fees.get(txid)),
+            Row::Arrived(hash) => add_row(writes, ARRIVED, &hash.to_string(), self.arrived.get(hash)),
             Row::Peer(key) => add_row(writes, PEERS, &key.to_string(), self.peers.get(key)),
             Row::Tip => add_row(writes, META, META_TIP, self.tip.as_ref()),
         }

@@ -41,13 +41,36 @@ impl Book {
         });
     }
 
-    /// We were paid.
-    pub(crate) fn payment_received(&self, hash: PaymentHash, preimage: Option<[u8; 32]>, amount: u64) {
+    /// We were paid. True the first time: LDK says it again after a restart, as long as a monitor has
+    /// the payment, and in other words. An invoice is paid once, so that is all it takes.
+    pub(crate) fn payment_received(&self, hash: PaymentHash, preimage: Option<[u8; 32]>, amount: u64) -> bool {
+        let mut first = false;
         self.settle(Direction::In, hash, |payment| {
-            payment.state = PaymentState::Succeeded { preimage: preimage.map(hex::encode) };
-            payment.amount = Some(Msat::new(amount));
-            payment.fee = Some(Msat::ZERO);
+            first = !matches!(payment.state, PaymentState::Succeeded { .. });
+            if first {
+                payment.state = PaymentState::Succeeded { preimage: preimage.map(hex::encode) };
+                payment.amount = Some(Msat::new(amount));
+                payment.fee = Some(Msat::ZERO);
+            }
         });
+        first
+    }
+
+    /// A part of our payment arrived: `value_msat` for the payee. False if it was counted before: LDK may
+    /// say it again after a restart, and all parts together are never more than the payment.
+    pub(crate) fn part_arrived(&self, hash: PaymentHash, value_msat: u64) -> bool {
+        let mut fits = false;
+        self.write(|pages| {
+            let all = pages.payments.get(&(Direction::Out, hash)).and_then(|payment| payment.amount);
+            let counted = pages.arrived.entry(hash).or_default();
+            let sum = counted.saturating_add(value_msat);
+            fits = all.is_none_or(|all| sum <= all.get());
+            if fits {
+                *counted = sum;
+            }
+            [Row::Arrived(hash)]
+        });
+        fits
     }
 
     fn settle(&self, direction: Direction, hash: PaymentHash, change: impl FnOnce(&mut Payment)) {

@@ -5,7 +5,7 @@ use crate::book::{Flow, Row, ANCHORS_SAT};
 use crate::{Channel, ChannelId, ChannelState, FindError};
 use bitcoin::{Amount, OutPoint};
 use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
-use windlass_types::Msat;
+use windlass_types::{BtcHeight, Msat};
 
 /// `block x transaction x output`, as people write it.
 fn short_id(scid: u64) -> String {
@@ -121,26 +121,30 @@ impl Node {
 
     /// Keeps the short ids of our channels: paths name channels by them, also closed ones.
     pub(super) fn note_short_ids(&self) {
-        for details in self.channel_manager.list_channels() {
-            let id = ChannelId(details.channel_id.0);
-            let scids: Vec<u64> = details.short_channel_id.into_iter().chain(details.outbound_scid_alias).collect();
-            let is_new = {
-                let pages = self.book.read();
-                pages.facts.get(&id).is_some_and(|facts| scids.iter().any(|scid| !facts.scids.contains(scid)))
-            };
-            if is_new {
-                self.book.write(|pages| {
-                    let facts = pages.facts.get_mut(&id).map(|facts| &mut facts.scids);
-                    if let Some(known) = facts {
-                        known.extend(scids);
-                        known.sort_unstable();
-                        known.dedup();
+        let listed = self.channel_manager.list_channels();
+        let mut touched = Vec::new();
+        self.book.write(|pages| {
+            for details in &listed {
+                let id = ChannelId(details.channel_id.0);
+                let Some(facts) = pages.facts.get_mut(&id) else { continue };
+                for scid in details.short_channel_id.into_iter().chain(details.outbound_scid_alias) {
+                    if !facts.scids.contains(&scid) {
+                        facts.scids.push(scid);
+                        touched.push(Row::Facts(id));
                     }
-                    [Row::Facts(id)]
-                });
-                self.kv.request();
+                }
+                // The tracer knows it from the block, unless that came before LDK's event. LDK keeps the
+                // short id when a reorganisation takes the confirmations away.
+                let confirmed = details.short_channel_id.filter(|_| details.confirmations.is_some_and(|depth| depth > 0));
+                let Some(height) = confirmed.and_then(|scid| u32::try_from(scid >> 40).ok()) else { continue };
+                let trace = pages.traces.entry(id).or_default();
+                if trace.funded_at.is_none() {
+                    trace.funded_at = Some(BtcHeight::new(height));
+                    touched.push(Row::Trace(id));
+                }
             }
-        }
+            std::mem::take(&mut touched)
+        });
     }
 
     /// How many channels need a reserve in the wallet: open, pending, or closed by force and not

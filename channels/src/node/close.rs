@@ -3,6 +3,14 @@
 use super::Node;
 use crate::{ChannelId, CloseError};
 use lightning::ln::types::ChannelId as LdkChannelId;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a channel may be busy before a close is refused.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How soon a busy channel is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
 
 impl Node {
     /// Closes a channel: together with the peer, or by force. Returns once it has begun; the money is
@@ -10,7 +18,18 @@ impl Node {
     ///
     /// # Errors
     /// See [`CloseError`].
-    pub fn close_channel(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {
+    pub async fn close_channel(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {
+        let deadline = Instant::now() + BEGIN_TIMEOUT;
+        loop {
+            match self.begin_close(id, force) {
+                // LDK refuses while an update is on its way to the disk or to the peer.
+                Err(CloseError::Refused { .. }) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                result => return result,
+            }
+        }
+    }
+
+    fn begin_close(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {
         let id_of_ldk = LdkChannelId(id.0);
         let channels = self.channel_manager.list_channels();
         let details =

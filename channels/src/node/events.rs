@@ -155,7 +155,8 @@ impl Node {
     fn answer_request(&self, temporary: LdkChannelId, opening: Opening) {
         let peer = opening.peer;
         let have = self.parts.wallet.balance().spendable();
-        let need = self.reserve_for(self.channels_with_reserve());
+        // LDK does not list a channel that is not accepted yet.
+        let need = self.reserve_for(self.channels_with_reserve().saturating_add(1));
         if have < need {
             let message = format!(
                 "I have {have} on chain and need {need}, to lift the fees of closes by force: fund me first"
@@ -223,8 +224,8 @@ impl Node {
             }
             LdkEvent::PaymentClaimed { payment_hash, amount_msat, htlcs, purpose, .. } => {
                 let hash = PaymentHash(payment_hash.0);
-                self.book.payment_received(hash, purpose.preimage().map(|preimage| preimage.0), amount_msat);
-                if !self.book.is_replay(&encoded) {
+                let preimage = purpose.preimage().map(|preimage| preimage.0);
+                if self.book.payment_received(hash, preimage, amount_msat) {
                     for htlc in htlcs {
                         self.book.flow(ChannelId(htlc.channel_id.0), |flow| flow.received_msat += htlc.value_msat);
                     }
@@ -243,7 +244,7 @@ impl Node {
                 self.book.payment_failed(hash, reason.clone());
                 self.emit(Event::PaymentFailed { hash, reason });
             }
-            LdkEvent::PaymentPathSuccessful { path, .. } => {
+            LdkEvent::PaymentPathSuccessful { payment_id, path, .. } => {
                 let Some(first) = path.hops.first() else { return };
                 let fee = path.fee_msat();
                 let sent = path.final_value_msat().saturating_add(fee);
@@ -251,7 +252,8 @@ impl Node {
                     tracing::error!(scid = first.short_channel_id, "a payment went over an unknown channel");
                     return;
                 };
-                if !self.book.is_replay(&encoded) {
+                let replay = self.book.is_replay(&encoded);
+                if !replay && self.book.part_arrived(PaymentHash(payment_id.0), path.final_value_msat()) {
                     self.book.flow(channel, |flow| {
                         flow.sent_msat += sent;
                         flow.routing_fees_msat += fee;

@@ -3,13 +3,19 @@
 use super::Node;
 use crate::book::now;
 use crate::{Direction, InvoiceError, Payment, PaymentHash, PaymentState};
+use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::Bolt11InvoiceParameters;
 use lightning_invoice::{Bolt11InvoiceDescription, Description};
 use std::time::Duration;
+use tokio::time::Instant;
 use windlass_types::Msat;
 
 /// What BOLT 11 holds of a description.
 const MEMO_BYTES_MAX: usize = 639;
+
+/// How long an invoice waits for what its hints need, and how often it looks.
+const HINT_TIMEOUT: Duration = Duration::from_secs(1);
+const HINT_POLL: Duration = Duration::from_millis(10);
 
 impl Node {
     /// Makes an invoice. Without `amount`, the payer chooses.
@@ -33,6 +39,7 @@ impl Node {
         }
         let too_long = InvoiceError::MemoTooLong { found: memo.len(), most: MEMO_BYTES_MAX };
         let description = Description::new(memo.to_owned()).map_err(|_| too_long)?;
+        self.wait_hints().await;
         let expiry_seconds = u32::try_from(expiry.as_secs()).unwrap_or(u32::MAX);
         let invoice = self
             .channel_manager
@@ -59,6 +66,18 @@ impl Node {
         };
         self.book.put_payment(payment.clone());
         if self.kv.durable().await { Ok(payment) } else { Err(InvoiceError::NotDurable) }
+    }
+
+    /// A private channel can be hinted at only once the peer has told its fees, which it does right
+    /// after the channel became usable.
+    async fn wait_hints(&self) {
+        let end = Instant::now() + HINT_TIMEOUT;
+        let hintless = |channel: &ChannelDetails| {
+            channel.is_usable && !channel.is_announced && channel.counterparty.forwarding_info.is_none()
+        };
+        while self.channel_manager.list_channels().iter().any(hintless) && Instant::now() < end {
+            tokio::time::sleep(HINT_POLL).await;
+        }
     }
 
     /// What all channels together could take in, connected or not.

@@ -5,7 +5,7 @@ use crate::book::{ANCHOR_SAT, ANCHORS_SAT, ClaimKind, Closed, Facts, Flow, Pages
 use crate::{Arrival, ArrivalKind, ChannelId, ChannelRecord, CloseKind, Closing, Funding};
 use bitcoin::Amount;
 use lightning::ln::types::ChannelId as LdkChannelId;
-use windlass_types::{BtcHeight, Msat};
+use windlass_types::Msat;
 
 const SAT: u64 = 1000;
 
@@ -61,9 +61,8 @@ fn account(
     let accounted = closing.as_ref().map_or(0, |closing| {
         (closing.fee + closing.anchors).to_sat() * SAT + closing.rounding.get() + closing.in_flight.get()
     });
-    let difference_msat = if settled { signed(balance_msat) - signed(accounted + gross * SAT) } else { 0 };
+    let difference_msat = if settled { signed(balance_msat + gift(facts, &arrivals) * SAT) - signed(accounted + gross * SAT) } else { 0 };
     let funding_fee = pages.openings.get(&facts.user_id).and_then(|opening| opening.funding).map_or(0, |(_, fee)| fee);
-    let by_short_id = || facts.scids.iter().map(|scid| scid >> 40).filter(|height| *height < 1 << 23).min();
     ChannelRecord {
         id,
         peer: facts.peer,
@@ -72,9 +71,7 @@ fn account(
         capacity: Amount::from_sat(facts.capacity_sat),
         funding: Funding {
             outpoint: facts.funding,
-            height: trace.funded_at.or_else(|| {
-                if facts.announce { by_short_id().and_then(|height| u32::try_from(height).ok()).map(BtcHeight::new) } else { None }
-            }),
+            height: trace.funded_at,
             fee: Amount::from_sat(funding_fee),
         },
         opening: Msat::new(facts.opening_msat()),
@@ -173,10 +170,11 @@ fn closing(
         0
     };
     let anchors = anchors_out.min(ANCHORS_SAT).saturating_sub(anchors_back);
-    // The peer's anchor output is ours to spend as well as theirs, each its own: a gift to the fundee.
-    let left = (balance_msat / SAT).saturating_sub(gross).saturating_sub(anchors);
+    // The funder gave both anchors: to the fundee its own is a gift, on top of its balance.
+    let own = gross.saturating_sub(gift(facts, arrivals));
+    let left = (balance_msat / SAT).saturating_sub(own).saturating_sub(anchors);
     let fee = if facts.we_funded { left.min(transaction_fee) } else { 0 };
-    let rest_msat = balance_msat.saturating_sub((gross + anchors + fee) * SAT);
+    let rest_msat = balance_msat.saturating_sub((own + anchors + fee) * SAT);
     closing.anchors = Amount::from_sat(anchors);
     closing.fee = Amount::from_sat(fee);
     // Less than the network's dust limit, and nothing else arrived: too small for an output.
@@ -188,6 +186,14 @@ fn closing(
         closing.in_flight = Msat::new(rest_msat - rest_msat % SAT);
     }
     closing
+}
+
+/// What the fundee got of the funder's money by spending its own anchor.
+fn gift(facts: &Facts, arrivals: &[Arrival]) -> u64 {
+    if facts.we_funded {
+        return 0;
+    }
+    arrivals.iter().filter(|arrival| arrival.kind == ArrivalKind::Anchor).map(|arrival| arrival.gross.to_sat()).sum()
 }
 
 /// Whose commitment it is, once LDK has named an output of it that is ours.
