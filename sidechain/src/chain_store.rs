@@ -202,7 +202,7 @@ impl ChainStore {
                 place.extend_from_slice(&index.to_be_bytes());
                 writes.add_put(TRANSACTIONS, transaction.id().as_bytes(), &place);
             }
-            at = Tip::new(header.clone(), at.view);
+            at = Tip::new(*header, at.view);
         }
         self.store.commit(writes)?;
         let tip = read_tip(&self.store)?;

@@ -81,7 +81,7 @@ impl Tree {
             path.push(node);
             at = node.block.header.parent;
         }
-        let header = path.first().map_or(&inner.tip.header, |node| &node.block.header).clone();
+        let header = path.first().map_or(inner.tip.header, |node| node.block.header);
         let mut view = inner.tip.view.clone();
         for node in path.iter().rev() {
             view = Arc::new(Overlay::new(view, node.changes.clone()));

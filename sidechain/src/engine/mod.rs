@@ -22,7 +22,7 @@ use crate::config::Timing;
 use crate::core::Core;
 use application::App;
 use block::Sealed;
-use committee::Committee;
+use committee::{Committee, Votes};
 use commonware_broadcast::buffered;
 use commonware_consensus::Reporters;
 use commonware_consensus::marshal::core::Actor;
@@ -35,7 +35,7 @@ use commonware_consensus::simplex::{self, Floor, ForwardPolicy, SkipBudget, Skip
 use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
 use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_cryptography::{Digestible as _, Sha256};
+use commonware_cryptography::{Digested, Digestible as _, Sha256, sha256};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::{CacheRef, page_size};
@@ -112,81 +112,101 @@ pub(crate) async fn start<E, S, R, B, P>(
     let genesis = Block { header: seat.genesis, inputs: Default::default(), transactions: Vec::new() };
     let genesis = Sealed::digested(Arc::new(genesis));
     let genesis_digest = genesis.digest();
-
-    let (buffer, buffer_mailbox) = buffered::Engine::new(
-        context.child("buffer"),
-        buffered::Config {
-            public_key: seat.me.clone(),
-            mailbox_size: MAILBOX,
-            deque_size: RECENT_BLOCKS,
-            priority: true,
-            codec_config: (),
-            peer_provider: provider.clone(),
-            strategy: Sequential,
-        },
-    );
-    let certificates = immutable::Archive::init(
-        context.child("certificates"),
-        archive(&seat.storage, "certificates", &cache, Scheme::certificate_codec_config_unbounded()),
-    )
-    .await
-    .expect("the disk keeps what was written to it");
-    let blocks = immutable::Archive::init(context.child("blocks"), archive(&seat.storage, "blocks", &cache, ()))
-        .await
-        .expect("the disk keeps what was written to it");
-    // One epoch: the genesis fixes the list of members for good.
     let epocher = FixedEpocher::new(NonZeroU64::MAX);
-    let (marshal, mailbox, _) = Actor::<_, Standard<Sealed>, _, _, _, _, _>::init(
-        context.child("marshal"),
-        certificates,
-        blocks,
-        marshal::Config {
-            provider: ConstantProvider::<Scheme, Epoch>::new(seat.scheme.clone()),
-            epocher: epocher.clone(),
-            start: Start::Genesis(genesis),
-            partition_prefix: format!("{}{PREFIX}", seat.storage),
-            mailbox_size: MAILBOX,
-            view_retention: ViewDelta::new(RETENTION * 8),
-            prunable_items_per_section: CACHED_ITEMS_PER_SECTION,
-            page_cache: cache.clone(),
-            replay_buffer: REPLAY_BUFFER,
-            key_write_buffer: WRITE_BUFFER,
-            value_write_buffer: WRITE_BUFFER,
-            block_codec_config: (),
-            max_repair: MAX_REPAIR,
-            max_pending_acks: NonZeroUsize::new(MAX_COMMIT).unwrap_or(NonZeroUsize::MIN),
-            strategy: Sequential,
-        },
-    )
-    .await;
+
+    let (buffer, buffer_mailbox) =
+        buffered::Engine::new(context.child("buffer"), buffer_config(&seat, provider.clone()));
+    let (certificates, blocks) = open_archives(context, &seat.storage, &cache).await;
+    let config = marshal_config(&seat, genesis, epocher.clone(), &cache);
+    let (marshal, mailbox, _) =
+        Actor::<_, Standard<Sealed>, _, _, _, _, _>::init(context.child("marshal"), certificates, blocks, config).await;
     let app = App::new(core.clone());
     let inline = Inline::new(context.child("inline"), app, mailbox.clone(), epocher);
     let paced = Paced::new(context.child("pace"), inline, core.clone());
     let (delivery, delivered) = Delivery::new(core.clone());
     delivery::start(context.child("delivery"), core.clone(), mailbox, delivered);
     gossip::start(context.child("gossip"), core.clone(), outbox, lines.gossip);
-    let resolver = backfill::init(
-        context.child("backfill"),
-        backfill::Config {
-            public_key: seat.me,
-            peer_provider: provider,
-            blocker: blocker.clone(),
-            mailbox_size: MAILBOX,
-            fetch_timeout: NonZeroDuration::new_panic(Duration::from_secs(2)),
-            fetch_retry_delay: Duration::from_millis(100),
-            priority_requests: false,
-            priority_responses: false,
-        },
-        lines.backfill,
-    );
-    let journal = format!("{}{JOURNAL}", seat.storage);
-    let evidence = Evidence::new(core.clone(), seat.committee, seat.scheme.clone());
+    let resolver =
+        backfill::init(context.child("backfill"), backfill_config(&seat, provider, blocker.clone()), lines.backfill);
+    let evidence = Evidence::new(core.clone(), seat.committee.clone(), seat.scheme.clone());
     let reporter = Reporters::from((evidence, paced.clone()));
-    let config = simplex_config(&core.timing, journal, seat.scheme, paced, reporter, blocker, cache, genesis_digest);
+    let config = simplex_config(&core.timing, &seat, paced, reporter, blocker, cache, genesis_digest);
     let engine = simplex::Engine::new(context.child("simplex"), config);
     buffer.start(lines.blocks);
     marshal.start(delivery, buffer_mailbox, resolver);
     engine.start(lines.votes, lines.certificates, lines.resolver);
+}
+
+fn buffer_config<P: Provider<PublicKey = PublicKey>>(
+    seat: &Seat,
+    peer_provider: P,
+) -> buffered::Config<PublicKey, (), P, Sequential> {
+    buffered::Config {
+        public_key: seat.me.clone(),
+        mailbox_size: MAILBOX,
+        deque_size: RECENT_BLOCKS,
+        priority: true,
+        codec_config: (),
+        peer_provider,
+        strategy: Sequential,
+    }
+}
+
+fn backfill_config<P, B>(seat: &Seat, peer_provider: P, blocker: B) -> backfill::Config<PublicKey, P, B>
+where
+    P: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    backfill::Config {
+        public_key: seat.me.clone(),
+        peer_provider,
+        blocker,
+        mailbox_size: MAILBOX,
+        fetch_timeout: NonZeroDuration::new_panic(Duration::from_secs(2)),
+        fetch_retry_delay: Duration::from_millis(100),
+        priority_requests: false,
+        priority_responses: false,
+    }
+}
+
+type Certificates<E> = immutable::Archive<E, sha256::Digest, Votes>;
+type Blocks<E> = immutable::Archive<E, sha256::Digest, Arc<Sealed>>;
+
+async fn open_archives<E: Runtime>(context: &E, storage: &str, cache: &CacheRef) -> (Certificates<E>, Blocks<E>) {
+    let config = archive(storage, "certificates", cache, Scheme::certificate_codec_config_unbounded());
+    let certificates = immutable::Archive::init(context.child("certificates"), config);
+    let blocks = immutable::Archive::init(context.child("blocks"), archive(storage, "blocks", cache, ()));
+    let kept = "the disk keeps what was written to it";
+    (certificates.await.expect(kept), blocks.await.expect(kept))
+}
+
+type MarshalConfig =
+    marshal::Config<ConstantProvider<Scheme, Epoch>, FixedEpocher, Sequential, Sealed, Digested<Sealed>>;
+
+fn marshal_config(
+    seat: &Seat,
+    genesis: Digested<Sealed>,
+    epocher: FixedEpocher,
+    page_cache: &CacheRef,
+) -> MarshalConfig {
+    marshal::Config {
+        provider: ConstantProvider::new(seat.scheme.clone()),
+        // One epoch: the genesis fixes the list of members for good.
+        epocher,
+        start: Start::Genesis(genesis),
+        partition_prefix: format!("{}{PREFIX}", seat.storage),
+        mailbox_size: MAILBOX,
+        view_retention: ViewDelta::new(RETENTION * 8),
+        prunable_items_per_section: CACHED_ITEMS_PER_SECTION,
+        page_cache: page_cache.clone(),
+        replay_buffer: REPLAY_BUFFER,
+        key_write_buffer: WRITE_BUFFER,
+        value_write_buffer: WRITE_BUFFER,
+        block_codec_config: (),
+        max_repair: MAX_REPAIR,
+        max_pending_acks: NonZeroUsize::new(MAX_COMMIT).unwrap_or(NonZeroUsize::MIN),
+        strategy: Sequential,
+    }
 }
 
 type PacedInline<E> = Paced<E, Inline<E, Scheme, App, Sealed, FixedEpocher>>;
@@ -195,7 +215,7 @@ type SimplexConfig<E, B> = simplex::Config<
     Scheme,
     RoundRobin<Sha256>,
     B,
-    commonware_cryptography::sha256::Digest,
+    sha256::Digest,
     PacedInline<E>,
     PacedInline<E>,
     Reporter<E>,
@@ -204,16 +224,15 @@ type SimplexConfig<E, B> = simplex::Config<
 
 fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
     timing: &Timing,
-    journal: String,
-    scheme: Scheme,
+    seat: &Seat,
     paced: PacedInline<E>,
     reporter: Reporter<E>,
     blocker: B,
     page_cache: CacheRef,
-    genesis: commonware_cryptography::sha256::Digest,
+    genesis: sha256::Digest,
 ) -> SimplexConfig<E, B> {
     simplex::Config {
-        scheme,
+        scheme: seat.scheme.clone(),
         elector: RoundRobin::default(),
         blocker,
         automaton: paced.clone(),
@@ -222,7 +241,7 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
         // A second vote counts as evidence even after the first has done its work.
         track_historical_votes: true,
         strategy: Sequential,
-        partition: journal,
+        partition: format!("{}{JOURNAL}", seat.storage),
         mailbox_size: MAILBOX,
         epoch: committee::EPOCH,
         floor: Floor::Genesis(genesis),
