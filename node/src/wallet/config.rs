@@ -1,9 +1,9 @@
 //! A wallet node's folder: `config.toml` (written by whoever makes the node), `seed` (0600),
 //! `node.json` (where it answers, written by the running node), `node.redb` and LDK's files.
 
+use crate::files::{self, BadFile};
 use bitcoin::{Amount, FeeRate};
 use serde::{Deserialize, Serialize};
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use windlass_chain::BitcoindConfig;
@@ -60,23 +60,6 @@ const fn anchor_reserve() -> Amount {
     Amount::from_sat(25_000)
 }
 
-/// A folder's file that is missing or malformed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
-pub struct FileError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl FileError {
-    /// What is wrong with `path`.
-    pub(super) fn new(path: impl Into<PathBuf>, reason: impl ToString) -> Self {
-        Self { path: path.into(), reason: reason.to_string() }
-    }
-}
-
 impl WalletConfig {
     /// Settings with the defaults of a regtest network.
     pub fn new(name: impl Into<String>, network: ChainNetwork, bitcoind: BitcoindConfig) -> Self {
@@ -105,21 +88,19 @@ impl WalletConfig {
     ///
     /// # Errors
     /// It is missing or malformed.
-    pub fn load(dir: &Path) -> Result<Self, FileError> {
+    pub fn load(dir: &Path) -> Result<Self, BadFile> {
         let path = Self::path(dir);
-        let text = std::fs::read_to_string(&path).map_err(|error| FileError::new(&path, error))?;
-        toml::from_str(&text).map_err(|error| FileError::new(&path, error))
+        toml::from_str(&files::read(&path)?).map_err(|error| BadFile::new(&path, error))
     }
 
     /// Writes `config.toml`, whole or not at all; makes the folder.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn save(&self, dir: &Path) -> Result<(), FileError> {
+    pub fn save(&self, dir: &Path) -> Result<(), BadFile> {
         let path = Self::path(dir);
-        let text = toml::to_string_pretty(self).map_err(|error| FileError::new(&path, error))?;
-        std::fs::create_dir_all(dir).map_err(|error| FileError::new(dir, error))?;
-        write_whole(&path, text.as_bytes(), 0o600).map_err(|error| FileError::new(&path, error))
+        let text = toml::to_string_pretty(self).map_err(|error| BadFile::new(&path, error))?;
+        files::write_whole(&path, text.as_bytes(), 0o600)
     }
 
     /// The fee rate of its own transactions.
@@ -148,34 +129,16 @@ impl Ready {
     ///
     /// # Errors
     /// It can't be read.
-    pub fn load(dir: &Path) -> Result<Option<Self>, FileError> {
+    pub fn load(dir: &Path) -> Result<Option<Self>, BadFile> {
         let path = Self::path(dir);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| FileError::new(&path, error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::new(&path, error)),
-        }
+        let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| BadFile::new(&path, error))
     }
 
-    pub(super) fn save(&self, dir: &Path) -> Result<(), FileError> {
+    pub(super) fn save(&self, dir: &Path) -> Result<(), BadFile> {
         let path = Self::path(dir);
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| FileError::new(&path, error))?;
-        write_whole(&path, &bytes, 0o644).map_err(|error| FileError::new(&path, error))
-    }
-}
-
-/// Writes a file aside, flushes it, and renames it: there or not, never half.
-pub(super) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.new", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&aside, path)?;
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => std::fs::File::open(parent)?.sync_all(),
-        None => Ok(()),
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| BadFile::new(&path, error))?;
+        files::write_whole(&path, &bytes, 0o644)
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) struct Reclaim {
     pub(super) fee: Amount,
 }
 
-/// A transaction that we sent to the sidechain.
+/// A transaction that we sent to the sidechain, until it is final or no block will take it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sent {
     pub(super) id: Digest,
@@ -80,19 +80,9 @@ pub(super) struct Sent {
     pub(super) hex: String,
     pub(super) nonce: u64,
     pub(super) expiry: SideHeight,
-    pub(super) state: SentState,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SentState {
-    /// On its way.
-    Pending,
-    /// In a block.
-    Final(SideHeight),
-    /// Refused or expired: no block will take it.
-    Dropped,
+    /// What it takes from the account, its fee included.
+    #[serde(with = "bitcoin::amount::serde::as_sat")]
+    pub(super) takes: Amount,
 }
 
 /// A peg-out of ours.

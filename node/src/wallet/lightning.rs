@@ -78,7 +78,7 @@ impl WalletNode {
             return Ok(before);
         }
         let channel = self.lightning.find_channel(&before.id).map_err(errors::find)?.id;
-        self.lightning.close_channel(channel, request.force).map_err(errors::close)?;
+        self.lightning.close_channel(channel, request.force).await.map_err(errors::close)?;
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         // A close together takes some messages; the channel leaves the list when the transaction is out.
         while self.lightning.channel(channel).is_some() {

@@ -28,5 +28,5 @@ mod statement;
 mod transfer;
 mod watch;
 
-pub use config::{FileError, Ready, WalletConfig};
+pub use config::{Ready, WalletConfig};
 pub use run::{RunError, run, run_async, run_until};

@@ -6,11 +6,14 @@ use super::node::WalletNode;
 use crate::api::member::{DepositInfo, DepositState};
 use crate::api::wallet::{PegInInfo, PegInState};
 use crate::api::{ApiError, Code, btc};
+use crate::client::MemberClient;
 use bitcoin::consensus::encode::serialize_hex;
 use bitcoin::{Amount, OutPoint};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use windlass_chain::WalletTx;
 use windlass_ledger::{DepositClaim, DepositTerms, Transaction};
 use windlass_peg::CoinToSpend;
 use windlass_peg::deposit::{self, ReclaimError};
@@ -52,6 +55,9 @@ impl WalletNode {
         let pages = self.journal.read(Pages::clone);
         let Some(chain) = self.members.known_chain() else { return Ok(Vec::new()) };
         let tip = self.watched.borrow().map_or(BtcHeight::new(0), |at| at.height);
+        let has_coin: BTreeSet<u64> = pages.coins.values().map(|coin| coin.nonce).collect();
+        let all_have = pages.addresses.keys().all(|nonce| has_coin.contains(nonce));
+        let own = if all_have { Vec::new() } else { self.wallet.transactions() };
         let mut list = Vec::new();
         for address in pages.addresses.values().rev() {
             let mut coins: Vec<&Coin> = pages.coins.values().filter(|coin| coin.nonce == address.terms.nonce).collect();
@@ -63,7 +69,7 @@ impl WalletNode {
                 }
             }
             if list.len() == before {
-                list.push(self.seen_in_own_wallet(&chain, address).unwrap_or_else(|| empty_view(&chain, address)));
+                list.push(seen_in(&own, &chain, address).unwrap_or_else(|| empty_view(&chain, address)));
             }
         }
         Ok(list)
@@ -90,27 +96,6 @@ impl WalletNode {
     /// A coin that a reorganisation took from its block: is it still on its way?
     async fn waits_for_a_block(&self, coin: &Coin) -> bool {
         matches!(self.bitcoind.mempool_transaction(coin.outpoint.txid).await, Ok(Some(_)))
-    }
-
-    /// Our own payment to the address, before it is in a block.
-    fn seen_in_own_wallet(&self, chain: &Sidechain, address: &DepositAddress) -> Option<PegInInfo> {
-        let waiting = self.wallet.transactions().into_iter().rev().find_map(|tx| {
-            let vout = tx.transaction.output.iter().position(|output| output.script_pubkey == address.script)?;
-            let amount = tx.transaction.output.get(vout)?.value;
-            Some((OutPoint::new(tx.txid, u32::try_from(vout).ok()?), amount))
-        });
-        let (outpoint, amount) = waiting?;
-        let coin = Coin {
-            outpoint,
-            amount,
-            nonce: address.terms.nonce,
-            index: 0,
-            block: None,
-            spent: None,
-            reclaim: None,
-            sidechain: None,
-        };
-        Some(view(chain, address, &address.id(), &coin, BtcHeight::new(0)))
     }
 
     /// POST `/v1/deposits/{id}/reclaim`
@@ -227,7 +212,12 @@ impl WalletNode {
             let outpoint = coin.outpoint;
             match self.members.ask(|member| member.deposit(outpoint)).await {
                 Ok(info) => self.note_deposit(&coin, info)?,
-                Err(error) if error.code == Code::NotFound => self.claim(&chain, &coin, &terms).await?,
+                Err(error) if error.code == Code::NotFound => {
+                    let sidechain = self.members.ask(MemberClient::chain).await?;
+                    if sidechain.anchor.height >= block.height {
+                        self.claim(&chain, &coin, &terms).await?;
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -258,11 +248,32 @@ impl WalletNode {
         let hex = hex::encode(Transaction::claim(chain.id, claim).encode());
         match self.members.ask(|member| member.submit(hex.clone())).await {
             Ok(answer) => tracing::info!(outpoint = %coin.outpoint, id = %answer.id, "claimed"),
-            // Most often: the sidechain has not consumed that block yet. It is asked again.
-            Err(error) => tracing::debug!(outpoint = %coin.outpoint, %error, "not claimed yet"),
+            // It is asked again in the next round.
+            Err(error) => tracing::info!(outpoint = %coin.outpoint, %error, "not claimed"),
         }
         Ok(())
     }
+}
+
+/// Our own payment to the address, before it is in a block.
+fn seen_in(own: &[WalletTx], chain: &Sidechain, address: &DepositAddress) -> Option<PegInInfo> {
+    let waiting = own.iter().rev().find_map(|tx| {
+        let vout = tx.transaction.output.iter().position(|output| output.script_pubkey == address.script)?;
+        let amount = tx.transaction.output.get(vout)?.value;
+        Some((OutPoint::new(tx.txid, u32::try_from(vout).ok()?), amount))
+    });
+    let (outpoint, amount) = waiting?;
+    let coin = Coin {
+        outpoint,
+        amount,
+        nonce: address.terms.nonce,
+        index: 0,
+        block: None,
+        spent: None,
+        reclaim: None,
+        sidechain: None,
+    };
+    Some(view(chain, address, &address.id(), &coin, BtcHeight::new(0)))
 }
 
 /// 1 for a coin in the tip, 0 for one in no block.

@@ -1,12 +1,13 @@
 //! A wallet node's process, from its folder to its end.
 
-use super::config::{FileError, Ready, WalletConfig};
+use super::config::{Ready, WalletConfig};
 use super::journal::Journal;
 use super::members::Members;
 use super::node::WalletNode;
 use super::seed::Seed;
 use super::watch::{Watch, WatchError};
 use crate::api::ApiError;
+use crate::files::BadFile;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub enum RunError {
     /// A file of its folder.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] BadFile),
     /// The operating system gave no threads or signals.
     #[error("the process can't run: {0}")]
     System(#[source] std::io::Error),

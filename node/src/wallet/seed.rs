@@ -1,9 +1,8 @@
 //! One seed, and the keys that follow from it. Whoever has the file has the money.
 
-use super::config::{FileError, write_whole};
+use crate::files::{self, BadFile};
 use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};
 use rand::RngCore as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use windlass_types::{AccountId, tagged_hash};
 
@@ -26,27 +25,14 @@ impl std::fmt::Debug for Seed {
 
 impl Seed {
     /// Reads `seed` of the folder, or makes it.
-    pub(super) fn load_or_make(dir: &Path) -> Result<Self, FileError> {
+    pub(super) fn load_or_make(dir: &Path) -> Result<Self, BadFile> {
         let path = dir.join("seed");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut bytes = [0; 32];
-                rand::rngs::OsRng.fill_bytes(&mut bytes);
-                let text = format!("{}\n", hex::encode(bytes));
-                write_whole(&path, text.as_bytes(), 0o600).map_err(|error| FileError::new(&path, error))?;
-                text
-            }
-            Err(error) => return Err(FileError::new(&path, error)),
-        };
-        let mode = std::fs::metadata(&path).map_err(|error| FileError::new(&path, error))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let reason = format!("others can read it (mode {:o}): chmod 600 it", mode & 0o777);
-            return Err(FileError::new(&path, reason));
+        if let Some(bytes) = files::read_secret(&path)? {
+            return Ok(Self(bytes));
         }
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text.trim(), &mut bytes)
-            .map_err(|_| FileError::new(&path, "it is not 32 bytes in hex"))?;
+        rand::rngs::OsRng.fill_bytes(&mut bytes);
+        files::write_secret(&path, &bytes)?;
         Ok(Self(bytes))
     }
 
@@ -88,6 +74,7 @@ impl Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn is_made_once_and_kept_secret() {

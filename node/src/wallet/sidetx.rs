@@ -1,7 +1,7 @@
 //! Transactions of our account on the sidechain: one nonce after the other, written down before
 //! they leave, sent again until they are final or expired.
 
-use super::journal::{Entry, Sent, SentState};
+use super::journal::{Entry, Sent};
 use super::node::WalletNode;
 use crate::api::member::{AccountInfo, TransactionStatus};
 use crate::api::{ApiError, Code, WAIT_SECONDS_MAX, btc};
@@ -51,19 +51,23 @@ impl WalletNode {
         let _turn = self.side_turn.lock().await;
         let account = self.account().await?;
         let need = amount.checked_add(fee).ok_or_else(|| ApiError::usage(format!("{} is too much", btc(amount))))?;
-        if account.balance < need {
-            return Err(self.insufficient_on_sidechain(account.balance, amount, fee));
-        }
-        let pending = self.journal.read(|pages| {
-            let open = pages.sent.values().filter(|sent| sent.state == SentState::Pending);
-            open.filter(|sent| sent.expiry > account.height).map(|sent| sent.nonce).max()
+        // What is on its way already: its nonces and its money.
+        let (pending, taken) = self.journal.read(|pages| {
+            let open = |sent: &&Sent| sent.expiry > account.height && sent.nonce >= account.next_nonce;
+            let last = pages.sent.values().filter(open).map(|sent| sent.nonce).max();
+            let taken: Amount = pages.sent.values().filter(open).map(|sent| sent.takes).sum();
+            (last, taken)
         });
+        let have = account.balance.checked_sub(taken).unwrap_or(Amount::ZERO);
+        if have < need {
+            return Err(self.insufficient_on_sidechain(have, amount, fee));
+        }
         let nonce = pending.map_or(0, |nonce| nonce.saturating_add(1)).max(account.next_nonce);
         let expiry = SideHeight::new(account.height.get().saturating_add(EXPIRY_BLOCKS));
         let body = body(Slot { from: self.seed.account_id(), nonce, fee, expiry: Some(expiry) });
         let transaction = Transaction::signed(chain.id, body, &self.seed.account());
         let (id, hex) = (transaction.id(), hex::encode(transaction.encode()));
-        let sent = Sent { id, hex: hex.clone(), nonce, expiry, state: SentState::Pending };
+        let sent = Sent { id, hex: hex.clone(), nonce, expiry, takes: need };
         self.keep(move |pages| {
             pages.sent.insert(id, sent);
             let mut entries = note(pages, id);

@@ -35,7 +35,10 @@ impl WalletNode {
                 windlass_channels::ChannelState::Closing => ChannelState::Closing,
             },
         };
-        let received = record.received.get().saturating_add(record.forwarded_in.get());
+        // The funder pays for both anchors; a fundee that spends its own has received that much.
+        let gift = record.gift().to_sat().saturating_mul(MSAT);
+        let balance = record.balance.get().saturating_add(gift);
+        let received = record.received.get().saturating_add(record.forwarded_in.get()).saturating_add(gift);
         let sent = record.sent.get().saturating_add(record.forwarded_out.get());
         let of_closing = record.closing.as_ref();
         let closing_fees = of_closing.map_or(Amount::ZERO, |closing| closing.fee + closing.anchors);
@@ -44,15 +47,15 @@ impl WalletNode {
         let returned = record.arrived();
         let mut faults = Vec::new();
         let ins = i128::from(record.opening.get()) + i128::from(received);
-        if ins - i128::from(sent) != i128::from(record.balance.get()) {
+        if ins - i128::from(sent) != i128::from(balance) {
             faults.push(format!(
-                "opening {} + received {received} - sent {sent} is not the balance {}",
-                record.opening, record.balance
+                "opening {} + received {received} - sent {sent} is not the balance {balance}",
+                record.opening
             ));
         }
         let accounted = msat(returned) + msat(fees) + i128::from(rounding);
-        if record.settled && accounted != i128::from(record.balance.get()) {
-            let missing = i128::from(record.balance.get()) - accounted;
+        if record.settled && accounted != i128::from(balance) {
+            let missing = i128::from(balance) - accounted;
             faults.push(format!("{missing} msat of the closing balance are neither returned nor accounted for"));
         }
         let transactions = self.channel_transactions(record, &mut faults).await?;
@@ -63,7 +66,7 @@ impl WalletNode {
             opening_msat: record.opening,
             received_msat: Msat::new(received),
             sent_msat: Msat::new(sent),
-            closing_msat: record.balance,
+            closing_msat: Msat::new(balance),
             returned,
             fees,
             rounding_msat: Msat::new(rounding),

@@ -1,0 +1,102 @@
+//! Bitcoin to spend, and a sidechain account to own: keys held by the test.
+
+use bitcoin::absolute::LockTime;
+use bitcoin::hashes::Hash as _;
+use bitcoin::key::{Keypair, Secp256k1, TapTweak as _};
+use bitcoin::secp256k1::{Message, SecretKey};
+use bitcoin::sighash::{Prevouts, SighashCache, TapSighashType};
+use bitcoin::transaction::Version;
+use bitcoin::{Address, Amount, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness};
+use std::sync::Mutex;
+use windlass_chain::Bitcoind;
+use windlass_chain::regtest::Miner;
+use windlass_ledger::{self as ledger, DepositTerms, TxBody};
+use windlass_types::{AccountId, ChainId, Epoch};
+
+const FEE: Amount = Amount::from_sat(2_000);
+
+/// Fifty ripe coinbases, one for each payment.
+pub struct Purse {
+    key: Keypair,
+    coins: Mutex<Vec<(OutPoint, Amount)>>,
+}
+
+pub fn keypair(n: u8) -> Keypair {
+    Keypair::from_secret_key(&Secp256k1::new(), &SecretKey::from_slice(&[n; 32]).expect("a key"))
+}
+
+pub fn address(key: &Keypair) -> Address {
+    Address::p2tr(&Secp256k1::new(), key.x_only_public_key().0, None, Network::Regtest)
+}
+
+pub fn account(key: &Keypair) -> AccountId {
+    AccountId::from_key(&key.x_only_public_key().0)
+}
+
+pub fn terms(key: &Keypair, nonce: u64) -> DepositTerms {
+    let user_key = key.x_only_public_key().0.serialize();
+    DepositTerms { account: account(key), nonce, epoch: Epoch::new(0), user_key }
+}
+
+/// A signed sidechain transaction, in hex.
+pub fn signed(chain: ChainId, body: TxBody, key: &Keypair) -> String {
+    hex::encode(ledger::Transaction::signed(chain, body, key).encode())
+}
+
+impl Purse {
+    pub fn new() -> Self {
+        Self { key: keypair(99), coins: Mutex::default() }
+    }
+
+    pub fn nobody(&self) -> Address {
+        address(&keypair(98))
+    }
+
+    pub async fn fill(&self, bitcoind: &Bitcoind, miner: &Miner) {
+        let hashes = miner.mine(20, &address(&self.key)).await.expect("mines");
+        miner.mine(100, &self.nobody()).await.expect("mines");
+        let mut coins = Vec::new();
+        for hash in hashes {
+            let block = bitcoind.block(hash).await.expect("bitcoind").expect("a block");
+            let coinbase = &block.txdata[0];
+            coins.push((OutPoint::new(coinbase.compute_txid(), 0), coinbase.output[0].value));
+        }
+        *self.coins.lock().expect("not poisoned") = coins;
+    }
+
+    /// A signed transaction that pays the outputs out of one coin.
+    pub fn transaction(&self, outputs: &[(ScriptBuf, Amount)]) -> Transaction {
+        let (outpoint, value) = self.coins.lock().expect("not poisoned").pop().expect("money left");
+        let own = address(&self.key).script_pubkey();
+        let paid: Amount = outputs.iter().map(|(_, amount)| *amount).sum();
+        let mut output: Vec<TxOut> =
+            outputs.iter().map(|(s, v)| TxOut { script_pubkey: s.clone(), value: *v }).collect();
+        output.push(TxOut { script_pubkey: own.clone(), value: value - paid - FEE });
+        let mut transaction = Transaction {
+            version: Version::TWO,
+            lock_time: LockTime::ZERO,
+            input: vec![TxIn {
+                previous_output: outpoint,
+                script_sig: ScriptBuf::new(),
+                sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+                witness: Witness::new(),
+            }],
+            output,
+        };
+        let prevout = TxOut { script_pubkey: own, value };
+        let sighash = SighashCache::new(&transaction)
+            .taproot_key_spend_signature_hash(0, &Prevouts::All(&[prevout]), TapSighashType::Default)
+            .expect("one input");
+        let secp = Secp256k1::new();
+        let tweaked = self.key.tap_tweak(&secp, None).to_keypair();
+        let signature = secp.sign_schnorr(&Message::from_digest(sighash.to_byte_array()), &tweaked);
+        transaction.input[0].witness = Witness::from_slice(&[signature.serialize()]);
+        transaction
+    }
+
+    /// Pays one output.
+    pub async fn pay(&self, bitcoind: &Bitcoind, to: ScriptBuf, amount: Amount) -> Txid {
+        let transaction = self.transaction(&[(to, amount)]);
+        bitcoind.broadcast(&transaction).await.expect("broadcast")
+    }
+}
