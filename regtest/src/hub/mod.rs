@@ -263,6 +263,8 @@ impl Hub {
 
     /// Ends all processes: nodes first, bitcoind last.
     pub(crate) async fn end_all(&self) {
+        // An `up` that is under way sees the stop and gives up; then nothing is started any more.
+        let _turn = self.lifecycle.lock().await;
         let _ = std::fs::remove_file(self.layout.ready());
         let run = self.run();
         for kind in [Kind::Node, Kind::Member, Kind::Bitcoin] {

@@ -20,6 +20,8 @@ const SEE_LIMIT: Duration = Duration::from_secs(60);
 const SEE_LIMIT_PER_BLOCK: Duration = Duration::from_millis(200);
 /// How long one request to a node waits for a block.
 const SYNC_SECONDS: u64 = 10;
+/// At most so many blocks for one verb: the longest timelock, and room.
+const BLOCKS_MAX: u32 = 4_000;
 /// How long a verb waits in all.
 const PACE: Duration = Duration::from_secs(180);
 
@@ -39,12 +41,13 @@ pub enum Look<T> {
 pub struct Pace {
     deadline: Instant,
     nudges: u32,
+    mined: u32,
     waiting: Option<(String, Instant)>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { deadline: Instant::now() + PACE, nudges: 0, waiting: None }
+        Self { deadline: Instant::now() + PACE, nudges: 0, mined: 0, waiting: None }
     }
 }
 
@@ -62,9 +65,14 @@ impl Pace {
             let what = match look().await? {
                 Look::Done(done) => return Ok(done),
                 Look::Mine(blocks) => {
+                    self.check(hub, "more blocks")?;
+                    self.mined = self.mined.saturating_add(blocks);
+                    if self.mined > BLOCKS_MAX {
+                        return Err(ApiError::timeout(format!("not done after {BLOCKS_MAX} blocks"))
+                            .hint("see what is missing", "windlass status"));
+                    }
                     hub.mine(blocks).await?;
                     self.waiting = None;
-                    self.check(hub, "more blocks")?;
                     continue;
                 }
                 Look::Wait(what) => what,

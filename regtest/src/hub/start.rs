@@ -46,6 +46,7 @@ pub async fn up(call: &Call) -> Result<Started, ApiError> {
     ];
     for (number, (name, step)) in (1..).zip(steps) {
         let since = Instant::now();
+        check_going_on(hub)?;
         call.step(number, 3, name, "starting");
         let (what, at) = step.await?;
         let seconds = since.elapsed().as_secs_f64();
@@ -178,9 +179,14 @@ pub async fn connect(hub: &Hub) -> Result<(), ApiError> {
     tasks.join_all().await.into_iter().collect()
 }
 
+fn check_going_on(hub: &Hub) -> Result<(), ApiError> {
+    if hub.is_stopping() { Err(ApiError::not_running("the network is being stopped")) } else { Ok(()) }
+}
+
 /// Starts one process and waits until it is ready.
 pub async fn start_one(hub: &Hub, name: &str) -> Result<(), ApiError> {
     let _turn = hub.lifecycle.lock().await;
+    check_going_on(hub)?;
     let run = hub.run();
     let bitcoind = bitcoind_config(hub.layout(), &run);
     match kind_of(&run, name) {
@@ -224,9 +230,7 @@ where
             return Err(ApiError::timeout(format!("{name} is not ready after {} s: {error}", READY.as_secs()))
                 .hint("see why", format!("windlass logs {name}")));
         }
-        if hub.is_stopping() {
-            return Err(ApiError::not_running("the network is being stopped"));
-        }
+        check_going_on(hub)?;
         tokio::time::sleep(POLL).await;
     }
 }

@@ -5,7 +5,10 @@ use crate::{
     api::{ChannelClose, ChannelList, ChannelOpen, NodeChannel, Progress},
     hub::{Call, Hub, Look, Pace},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use windlass_node::{
     api::{
         ApiError, btc,
@@ -16,8 +19,12 @@ use windlass_node::{
 
 /// A public channel is announced with so many confirmations (BOLT 7).
 const ANNOUNCE_DEPTH: u32 = 6;
-/// Blocks mined in one go while a timelock runs.
+/// Blocks mined in one go while a timelock is known to run.
 const TIMELOCK_CHUNK: u32 = 50;
+/// After so many blocks with nothing in the mempool a close must be waiting for a timelock, and
+/// blocks come so many at a time.
+const QUIET_BLOCKS: u32 = 8;
+const QUIET_CHUNK: u32 = 12;
 
 /// Node ids of all running nodes, with their names.
 pub async fn names(hub: &Hub) -> BTreeMap<String, String> {
@@ -134,7 +141,8 @@ pub async fn close(call: Call, ask: ChannelClose) -> Result<ChannelInfo, ApiErro
     if call.no_wait {
         return Ok(closing);
     }
-    let channel = Pace::default().until(hub, async || look_closed(&call, &end).await).await?;
+    let quiet = AtomicU32::new(0);
+    let channel = Pace::default().until(hub, async || look_closed(&call, &end, &quiet).await).await?;
     call.step(3, 3, "settled", "every satoshi is back on chain");
     Ok(channel)
 }
@@ -161,7 +169,7 @@ fn find(all: &[NodeChannel], ask: &ChannelClose) -> Result<NodeChannel, ApiError
     Ok((*open).clone())
 }
 
-async fn look_closed(call: &Call, end: &NodeChannel) -> Result<Look<ChannelInfo>, ApiError> {
+async fn look_closed(call: &Call, end: &NodeChannel, quiet: &AtomicU32) -> Result<Look<ChannelInfo>, ApiError> {
     let hub = &call.hub;
     let mut ends = Vec::new();
     for (node, wallet) in hub.running_wallets() {
@@ -184,8 +192,14 @@ async fn look_closed(call: &Call, end: &NodeChannel) -> Result<Look<ChannelInfo>
         call.report(Progress::new(2, 3, "timelock", format!("until block {height}, {left} more")));
         return Ok(Look::Mine(left.min(TIMELOCK_CHUNK)));
     }
-    let waits = !hub.bitcoind().mempool().await.map_err(crate::hub::rpc)?.txids.is_empty();
-    let confirming = ends.iter().any(|channel| channel.closing_txid.is_some());
     call.report(Progress::new(2, 3, "confirming", format!("block {tip}")));
-    Ok(if waits || confirming { Look::Mine(1) } else { Look::Wait("the closing transaction".into()) })
+    if !hub.bitcoind().mempool().await.map_err(crate::hub::rpc)?.txids.is_empty() {
+        quiet.store(0, Ordering::Relaxed);
+        return Ok(Look::Mine(1));
+    }
+    if ends.iter().all(|channel| channel.closing_txid.is_none()) {
+        return Ok(Look::Wait("the closing transaction".into()));
+    }
+    let blocks = if quiet.fetch_add(1, Ordering::Relaxed) < QUIET_BLOCKS { 1 } else { QUIET_CHUNK };
+    Ok(Look::Mine(blocks))
 }

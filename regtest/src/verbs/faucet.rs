@@ -1,6 +1,6 @@
 //! `faucet`: coins from the miner.
 
-use super::send::bitcoin_address;
+use super::send::{bitcoin_address, check_dust};
 use crate::{
     api::{Faucet, FaucetDone},
     hub::Call,
@@ -11,14 +11,7 @@ use windlass_node::api::{ApiError, btc};
 pub async fn faucet(call: Call, ask: Faucet) -> Result<FaucetDone, ApiError> {
     let hub = &call.hub;
     let address = bitcoin_address(hub, &ask.to).await?;
-    let dust = address.script_pubkey().minimal_non_dust();
-    if ask.amount < dust {
-        return Err(ApiError::usage(format!(
-            "{} is dust: Bitcoin relays outputs of {} sat or more",
-            btc(ask.amount),
-            dust.to_sat()
-        )));
-    }
+    check_dust(&address, ask.amount)?;
     call.step(1, 2, "paying", format!("{} to {address}", btc(ask.amount)));
     let txid = hub.miner().pay(&[(address.clone(), ask.amount)]).await?;
     let tip = if call.no_wait { hub.miner().tip().await? } else { hub.seen(1).await? };

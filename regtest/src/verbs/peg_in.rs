@@ -15,6 +15,8 @@ use windlass_node::{
     client::WalletClient,
 };
 
+/// Confirmations that the members wait for (the genesis's `anchor_depth`, as this crate sets it).
+const DEPTH: u32 = 6;
 /// Steps that are shown.
 const STEPS: u32 = 4;
 
@@ -88,8 +90,11 @@ async fn look(call: &Call, wallet: &WalletClient, id: &str) -> Result<Look<PegIn
 
 /// What a treasury transaction that is signed, or soon will be, waits for.
 pub async fn in_flight<T>(call: &Call, label: &str, txid: Txid, confirmations: u32) -> Result<Look<T>, ApiError> {
-    let detail = format!("{txid}, {confirmations} confirmations");
-    call.report(Progress::new(3, STEPS, label, detail));
+    let bar = (u64::from(confirmations.min(DEPTH)), u64::from(DEPTH));
+    call.report(Progress::new(3, STEPS, label, txid.to_string()).with_bar(bar.0, bar.1));
+    if confirmations >= DEPTH {
+        return Ok(Look::Wait("the sidechain to see it buried".into()));
+    }
     if confirmations > 0 || is_in_mempool(call, txid).await? {
         return Ok(Look::Mine(1));
     }
@@ -101,6 +106,7 @@ pub async fn batch_before<T>(call: &Call, what: &str) -> Result<Look<T>, ApiErro
     for (_, member) in call.hub.running_members() {
         let Ok(federation) = member.federation().await else { continue };
         if let Some(batch) = federation.batch
+            && batch.confirmations < DEPTH
             && (batch.confirmations > 0 || is_in_mempool(call, batch.txid).await?)
         {
             return Ok(Look::Mine(1));

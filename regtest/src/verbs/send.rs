@@ -16,12 +16,26 @@ pub async fn send(call: Call, ask: Send) -> Result<Sent, ApiError> {
     let hub = &call.hub;
     let wallet = hub.wallet(&ask.node)?;
     let to = bitcoin_address(hub, &ask.to).await?;
+    check_dust(&to, ask.amount)?;
     let request = SendRequest { to: to.to_string(), amount: ask.amount };
     let sent = wallet.send(&request).await.map_err(|error| fund(error, &ask.node, ask.amount))?;
     call.step(1, 2, "sent", format!("{} in {}", btc(ask.amount), sent.txid));
     let tip = if call.no_wait { hub.miner().tip().await? } else { hub.mine(1).await? };
     call.step(2, 2, "confirmed", format!("block {}", tip.height));
     Ok(Sent { txid: sent.txid, fee: sent.fee, height: tip.height })
+}
+
+/// Refuses what Bitcoin would not relay.
+pub fn check_dust(to: &Address, amount: Amount) -> Result<(), ApiError> {
+    let least = to.script_pubkey().minimal_non_dust();
+    if amount >= least {
+        return Ok(());
+    }
+    Err(ApiError::usage(format!(
+        "{} sat is dust: Bitcoin relays outputs of {} sat or more to {to}",
+        amount.to_sat(),
+        least.to_sat()
+    )))
 }
 
 /// A Bitcoin address as typed: a node's name stands for a fresh one of that node.
