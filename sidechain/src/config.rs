@@ -43,6 +43,9 @@ pub struct Peer {
 }
 
 /// What a member is told before there is a genesis.
+///
+/// Members have fixed addresses, known to all, and clocks that differ by less than five seconds:
+/// the handshake refuses others.
 #[derive(Debug)]
 pub struct MemberConfig {
     /// This member's secret.

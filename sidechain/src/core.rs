@@ -1,5 +1,6 @@
 //! What the parts of a running member share, and the steps that they have in common. No engine.
 
+use crate::beacon::Beacon;
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
 use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     pub heights: watch::Sender<SideHeight>,
     /// The newest height that any member is known to have made final.
     pub network_height: Level<SideHeight>,
+    /// How far the other members say they are.
+    pub beacon: Arc<Beacon>,
     /// The highest anchor that this member's bitcoind could back.
     pub anchor: Level<BtcHeight>,
     /// How often this anchor has hurried the chain; see [`Core::hurry_for_anchor`].
@@ -264,6 +267,7 @@ impl Core {
         }
         self.network_height.update(|known| known.max(height));
         self.height.update(|_| height);
+        self.beacon.note_own(height);
         self.heights.send_replace(height);
         Ok(())
     }

@@ -43,6 +43,7 @@
 //!
 //! Not here: clocks in the rules (a block has no time), changes of membership, pruning.
 
+mod beacon;
 mod chain_store;
 mod config;
 mod core;

@@ -4,6 +4,7 @@
 //! (the engine's connections) and in order while a connection lasts, and no more than that: what
 //! is sent to a member that is away is lost, so whoever uses them repeats what was not answered.
 
+use crate::beacon::Beacon;
 use crate::config::MAX_LINK_BYTES;
 use crate::engine::committee::Committee;
 use commonware_cryptography::ed25519::PublicKey;
@@ -11,9 +12,11 @@ use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, Spawner};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, warn};
+use windlass_types::SideHeight;
 
 /// Messages that wait to be sent or read.
 const QUEUE: usize = 1024;
@@ -146,6 +149,7 @@ impl Links {
 struct Task<S> {
     committee: Committee,
     me: u16,
+    beacon: Arc<Beacon>,
     line: S,
     incoming: mpsc::Sender<(u16, Vec<u8>)>,
     connected: watch::Sender<Vec<u16>>,
@@ -154,7 +158,12 @@ struct Task<S> {
 }
 
 /// Starts the task behind [`Links`] on one channel.
-pub(crate) fn start<E, S, R>(context: E, committee: Committee, me: u16, (line, receiver): (S, R)) -> Links
+pub(crate) fn start<E, S, R>(
+    context: E,
+    committee: Committee,
+    me: u16,
+    (line, receiver): (S, R),
+) -> (Links, Arc<Beacon>)
 where
     E: Spawner + Clock,
     S: Sender<PublicKey = PublicKey>,
@@ -165,9 +174,11 @@ where
     let (connected, seen) = watch::channel(Vec::new());
     let members = u16::try_from(committee.len()).unwrap_or(u16::MAX);
     let heard = vec![None; committee.len()];
-    let task = Task { committee, me, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
+    let beacon = Arc::new(Beacon::new(committee.len()));
+    let known = beacon.clone();
+    let task = Task { committee, me, beacon, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
     context.spawn(move |context| task.run(context, queue, receiver));
-    Links { sender: LinkSender { outgoing, connected: seen, me, members }, incoming }
+    (Links { sender: LinkSender { outgoing, connected: seen, me, members }, incoming }, known)
 }
 
 /// The next message to send; never, once all senders are gone: this member still hears the others.
@@ -197,7 +208,9 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
                     let now = context.current();
                     self.retry(now);
                     if now >= ping_at {
-                        let _ = self.line.send(Recipients::All, vec![KIND_PING], true);
+                        let mut ping = vec![KIND_PING];
+                        ping.extend_from_slice(&self.beacon.own().get().to_be_bytes());
+                        let _ = self.line.send(Recipients::All, ping, true);
                         ping_at = now + PING;
                         self.note_connected(now);
                     }
@@ -219,7 +232,10 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
                     warn!(from, "a message of another member was dropped: nobody reads them");
                 }
             }
-            Some((&KIND_PING, [])) => {}
+            Some((&KIND_PING, height)) if height.len() == 8 => {
+                let height = height.iter().fold(0, |height, byte| height << 8 | u64::from(*byte));
+                self.beacon.note_peer(from, SideHeight::new(height));
+            }
             _ => debug!(from, "a malformed message of another member was ignored"),
         }
     }

@@ -74,7 +74,9 @@ fn measure() {
         bytes / 1000
     };
     println!("disk: {} kB chain, {} kB engine", size(crate::CHAIN_FILE), size(crate::ENGINE_DIR));
+    let begun = Instant::now();
     members[3] = None;
+    println!("stopped in {:?}", begun.elapsed());
     println!("lone transfers, one just dead:");
     lone(&members, 1040, 40);
     println!("lone transfers, one dead for a while:");

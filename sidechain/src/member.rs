@@ -1,5 +1,6 @@
 //! A member's life: join the others, agree on a genesis with them, then on blocks.
 
+use crate::beacon::Beacon;
 use crate::chain_store::{ChainStore, ChainStoreError};
 use crate::config::{MemberConfig, Timing};
 use crate::core::{Budget, Core};
@@ -150,6 +151,7 @@ pub(crate) struct Joined<S, R, B, P> {
     lines: Lines<S, R>,
     blocker: B,
     provider: P,
+    beacon: Arc<Beacon>,
 }
 
 impl<S, R, B, P> Joined<S, R, B, P>
@@ -167,8 +169,8 @@ where
         blocker: B,
         provider: P,
     ) -> (Self, Links) {
-        let links = links::start(context.child("links"), place.committee.clone(), place.me, links);
-        (Self { place, lines, blocker, provider }, links)
+        let (links, beacon) = links::start(context.child("links"), place.committee.clone(), place.me, links);
+        (Self { place, lines, blocker, provider, beacon }, links)
     }
 
     pub async fn start<E: Runtime>(
@@ -195,7 +197,7 @@ where
             mark_voted_later(context.child("mark"), dir, self.place.storage.clone(), chain_id);
         }
         info!(chain = %chain_id, height = %chain.tip().height, "agreement starts");
-        let (core, outbox) = core(genesis.clone(), chain, bitcoin, finalized, self.place.config.timing);
+        let (core, outbox) = core(genesis.clone(), chain, self.beacon, bitcoin, finalized, self.place.config.timing);
         let seat = Seat {
             scheme: self
                 .place
@@ -228,6 +230,7 @@ where
 fn core(
     genesis: Arc<Genesis>,
     chain: Arc<ChainStore>,
+    beacon: Arc<Beacon>,
     bitcoin: Arc<dyn BitcoinPort>,
     finalized: Arc<dyn FinalizedPort>,
     timing: Timing,
@@ -235,6 +238,7 @@ fn core(
     let (outbox, receiver) = mpsc::unbounded_channel();
     let tip = chain.tip_view();
     let (height, anchor) = (tip.header.height, tip.header.anchor.height);
+    beacon.note_own(height);
     let core = Core {
         genesis,
         chain,
@@ -246,6 +250,7 @@ fn core(
         height: Level::new(height),
         heights: watch::Sender::new(height),
         network_height: Level::new(height),
+        beacon,
         anchor: Level::new(anchor),
         anchor_tries: Mutex::new((anchor, 0)),
         outbox,

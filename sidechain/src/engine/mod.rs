@@ -11,6 +11,7 @@
 
 mod application;
 pub(crate) mod block;
+mod catch_up;
 pub(crate) mod committee;
 mod delivery;
 mod evidence;
@@ -124,6 +125,7 @@ pub(crate) async fn start<E, S, R, B, P>(
     let inline = Inline::new(context.child("inline"), app, mailbox.clone(), epocher);
     let paced = Paced::new(context.child("pace"), inline, core.clone());
     let (delivery, delivered) = Delivery::new(core.clone());
+    catch_up::start(context.child("catch_up"), core.clone(), seat.committee.clone(), mailbox.clone());
     delivery::start(context.child("delivery"), core.clone(), mailbox, delivered);
     gossip::start(context.child("gossip"), core.clone(), outbox, lines.gossip);
     let resolver =
