@@ -186,6 +186,9 @@ async fn a_deposit_that_nobody_sweeps_comes_back() {
     let unused = alice.api.deposit_address().await.expect("an address");
     assert_eq!(alice.api.reclaim(&unused.id).await.expect_err("no coin").code, Code::Conflict);
 
+    // The whole federation is gone, also for a node that starts.
+    federation.die();
+    let alice = Node::start(&alice.stop().await).await;
     rig.mine_and_sync(40, &[&alice]).await;
     let late = alice.api.deposit(&large.id).await.expect("listed");
     assert!(matches!(late.state, PegInState::NotEligible { .. }), "{:?}", late.state);

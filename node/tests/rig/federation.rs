@@ -10,6 +10,7 @@ use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use bitcoin::{OutPoint, Witness};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::task::JoinHandle;
 use windlass_chain::Bitcoind;
 use windlass_ledger::{
     self as ledger, DepositRecord, Genesis, GenesisMember, Header, MemoryState, Params, PegOutRecord, Transaction,
@@ -38,6 +39,7 @@ pub struct Federation {
     inner: Shared,
     bitcoind: Bitcoind,
     key: Keypair,
+    server: Arc<JoinHandle<std::io::Result<()>>>,
     pub base: String,
 }
 
@@ -70,8 +72,13 @@ impl Federation {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let app = router(Arc::clone(&inner));
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { inner, bitcoind: rig.bitcoind.clone(), key: key(9), base }
+        let server = Arc::new(tokio::spawn(async move { axum::serve(listener, app).await }));
+        Self { inner, bitcoind: rig.bitcoind.clone(), key: key(9), server, base }
+    }
+
+    /// Nobody answers from now on.
+    pub fn die(&self) {
+        self.server.abort();
     }
 
     pub fn params(&self) -> Params {

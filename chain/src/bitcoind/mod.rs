@@ -3,11 +3,16 @@
 //! Answers are read with types of our own where those of `bitcoincore-rpc` 0.19 are stricter than
 //! today's Bitcoin Core (it knows 31.99).
 
+mod header;
+
+pub use header::HeaderInfo;
+
 use crate::error::{BroadcastError, ConnectError, RpcError};
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
-use bitcoin::{Amount, Block, BlockHash, Network, OutPoint, ScriptBuf, Transaction, Txid, block::Header};
+use bitcoin::{Amount, Block, BlockHash, Network, OutPoint, ScriptBuf, Transaction, Txid};
 use bitcoincore_rpc::jsonrpc::{self, minreq_http};
 use bitcoincore_rpc::{Client, RpcApi};
+use header::HeaderJson;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,21 +43,6 @@ pub struct BitcoindConfig {
     pub url: String,
     /// How we prove that we may call it.
     pub auth: Auth,
-}
-
-/// A block's header and its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeaderInfo {
-    /// The header.
-    pub header: Header,
-    /// Its height and hash.
-    pub at: BlockRef,
-    /// The chain's work up to it, big endian.
-    pub chain_work: [u8; 32],
-    /// 1 for the tip; `None` if it is not in the best chain.
-    pub confirmations: Option<u32>,
-    /// The next block of the best chain.
-    pub next: Option<BlockHash>,
 }
 
 /// An unspent output.
@@ -468,48 +458,4 @@ fn malformed(method: &str, reason: impl ToString) -> RpcError {
 #[derive(Deserialize)]
 struct ScriptJson {
     hex: ScriptBuf,
-}
-
-/// `getblockheader` with `verbose`. The header is put together from its fields, which saves the
-/// second call for its bytes; its hash is checked.
-#[derive(Deserialize)]
-struct HeaderJson {
-    hash: BlockHash,
-    confirmations: i64,
-    height: u32,
-    version: i32,
-    merkleroot: bitcoin::TxMerkleNode,
-    time: u32,
-    nonce: u32,
-    bits: String,
-    chainwork: String,
-    /// Absent for the genesis block.
-    previousblockhash: Option<BlockHash>,
-    nextblockhash: Option<BlockHash>,
-}
-
-impl HeaderJson {
-    fn read(self) -> Result<HeaderInfo, String> {
-        use bitcoin::hashes::Hash as _;
-        use bitcoin::hex::FromHex as _;
-        let bits = u32::from_str_radix(&self.bits, 16).map_err(|error| error.to_string())?;
-        let header = Header {
-            version: bitcoin::block::Version::from_consensus(self.version),
-            prev_blockhash: self.previousblockhash.unwrap_or_else(BlockHash::all_zeros),
-            merkle_root: self.merkleroot,
-            time: self.time,
-            bits: bitcoin::CompactTarget::from_consensus(bits),
-            nonce: self.nonce,
-        };
-        if header.block_hash() != self.hash {
-            return Err(format!("the fields of header {} don't hash to it", self.hash));
-        }
-        Ok(HeaderInfo {
-            header,
-            at: BlockRef::new(BtcHeight::new(self.height), self.hash),
-            chain_work: <[u8; 32]>::from_hex(&self.chainwork).map_err(|error| error.to_string())?,
-            confirmations: u32::try_from(self.confirmations).ok(),
-            next: self.nextblockhash,
-        })
-    }
 }
