@@ -19,6 +19,7 @@ use lightning::util::persist::{
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use windlass_store::{Store, StoreError, Writes};
 
@@ -30,6 +31,9 @@ const TABLE: &str = "ln.ldk";
 
 /// Updates of one monitor before it is written as a whole.
 const UPDATES_PER_MONITOR: u64 = 64;
+
+/// How long a change waits for company that nobody waits for: the manager after each event, above all.
+const LAZY: Duration = Duration::from_millis(20);
 
 /// What one commit takes along.
 #[derive(Default)]
@@ -45,8 +49,10 @@ pub(crate) struct Round {
 #[derive(Default)]
 struct Stage {
     round: Round,
-    /// A round is needed.
+    /// A round is needed now: somebody waits for it.
     due: bool,
+    /// Something has been waiting since, but nobody for it.
+    lazy: Option<Instant>,
     stop: bool,
     /// Values of the round that is being committed, still to be read from here.
     in_flight: BTreeMap<String, Option<Vec<u8>>>,
@@ -85,7 +91,7 @@ impl Kv {
     fn put(&self, key: String, value: Option<Vec<u8>>) {
         let mut stage = self.stage();
         stage.round.writes.insert(key, value);
-        stage.due = true;
+        stage.lazy.get_or_insert_with(Instant::now);
         self.wake.notify_one();
     }
 
@@ -109,13 +115,20 @@ impl Kv {
     /// The committer's side: waits until there is something to commit; `None` at the end.
     pub(crate) fn next_round(&self) -> Option<Round> {
         let mut stage = self.stage();
-        while !stage.due {
-            if stage.stop {
-                return None;
+        loop {
+            match stage.lazy {
+                _ if stage.due => break,
+                Some(since) if stage.stop || since.elapsed() >= LAZY => break,
+                Some(since) => {
+                    let rest = LAZY.saturating_sub(since.elapsed());
+                    stage = self.wake.wait_timeout(stage, rest).unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None if stage.stop => return None,
+                None => stage = self.wake.wait(stage).unwrap_or_else(PoisonError::into_inner),
             }
-            stage = self.wake.wait(stage).unwrap_or_else(PoisonError::into_inner);
         }
         stage.due = false;
+        stage.lazy = None;
         let requests = stage.round.requests;
         let round = std::mem::replace(&mut stage.round, Round { requests, ..Round::default() });
         stage.in_flight.clone_from(&round.writes);
@@ -155,6 +168,7 @@ impl Kv {
         let mut stage = self.stage();
         stage.stop = true;
         stage.due = false;
+        stage.lazy = None;
         stage.round = Round::default();
         self.wake.notify_one();
     }
@@ -185,7 +199,7 @@ impl KVStoreSync for Kv {
             // The background processor calls this right after it has handled all events. The
             // committer serialises the manager itself, after it has taken the monitors.
             self.book.events_are_drained();
-            self.stage().due = true;
+            self.stage().lazy.get_or_insert_with(Instant::now);
             self.wake.notify_one();
         } else {
             self.put(flat, Some(value));

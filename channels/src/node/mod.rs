@@ -228,18 +228,22 @@ impl Node {
     pub fn info(&self) -> Info {
         let channels = self.channel_manager.list_channels();
         let usable = channels.iter().filter(|channel| channel.is_usable);
+        // Before the graph: LDK takes the graph's lock while it holds a peer's.
+        let peers = count(self.peer_manager.list_peers().len());
         let graph = self.graph.read_only();
+        let (known_nodes, known_channels) = (count(graph.nodes().len()), count(graph.channels().len()));
+        drop(graph);
         Info {
             node_id: self.node_id(),
             alias: self.config.alias.clone(),
             uri: format!("{}@{}", self.node_id(), self.address),
             network: self.config.network,
             synced_to: self.synced_to(),
-            peers: count(self.peer_manager.list_peers().len()),
+            peers,
             channels: count(channels.len()),
             usable_channels: count(usable.clone().count()),
-            known_nodes: count(graph.nodes().len()),
-            known_channels: count(graph.channels().len()),
+            known_nodes,
+            known_channels,
             can_send: Msat::new(usable.clone().map(|channel| channel.next_outbound_htlc_limit_msat).sum()),
             can_receive: Msat::new(usable.map(|channel| channel.inbound_capacity_msat).sum()),
         }
