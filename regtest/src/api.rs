@@ -373,7 +373,7 @@ pub struct PegOut {
     #[serde(default)]
     pub to: Option<String>,
     /// The most that the Bitcoin fee may be.
-    #[serde(with = "bitcoin::amount::serde::as_sat::opt", rename = "fee_sat_max", default)]
+    #[serde(with = "windlass_node::api::sat_opt", rename = "fee_sat_max", default)]
     pub fee_max: Option<Amount>,
 }
 

@@ -73,7 +73,7 @@ pub struct Balance {
     #[serde(with = "super::sat", rename = "bitcoin_reserved_sat")]
     pub bitcoin_reserved: Amount,
     /// On the sidechain; none while no member answers.
-    #[serde(with = "bitcoin::amount::serde::as_sat::opt", rename = "sidechain_sat", default)]
+    #[serde(with = "super::sat_opt", rename = "sidechain_sat", default)]
     pub sidechain: Option<Amount>,
     /// In channels, ours.
     pub lightning_msat: Msat,
@@ -329,7 +329,7 @@ pub struct PegInInfo {
     /// The coin, once seen.
     pub outpoint: Option<OutPoint>,
     /// Its value.
-    #[serde(with = "bitcoin::amount::serde::as_sat::opt", rename = "amount_sat", default)]
+    #[serde(with = "super::sat_opt", rename = "amount_sat", default)]
     pub amount: Option<Amount>,
     /// Its height, once in a block.
     pub bitcoin_height: Option<BtcHeight>,
@@ -384,7 +384,7 @@ pub struct PegOutRequest {
     /// A Bitcoin address; none takes a fresh one of the node's own wallet.
     pub to: Option<String>,
     /// The most that the Bitcoin fee may be; none takes a tenth of the amount.
-    #[serde(with = "bitcoin::amount::serde::as_sat::opt", rename = "fee_sat_max", default)]
+    #[serde(with = "super::sat_opt", rename = "fee_sat_max", default)]
     pub fee_max: Option<Amount>,
 }
 
