@@ -195,6 +195,8 @@ impl Node {
             // A task that panicked has said so; the others still end cleanly.
             let _ = task.await;
         }
+        // Who connected in the last moment.
+        self.peer_manager.disconnect_all_peers();
         self.kv.stop();
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(committer) = committer {
