@@ -200,27 +200,57 @@ impl ShareFile {
         write(&self.dir, &self.pending(), share)
     }
 
-    /// Drops a pending share, whose key generation is dead.
+    fn aside(&self, transcript: Digest) -> PathBuf {
+        let name = transcript.to_string();
+        self.dir.join(format!("share.void-{}", name.get(..16).unwrap_or(&name)))
+    }
+
+    /// Puts a pending share aside, whose key generation is said to be dead.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// The file system refuses, or the share is damaged.
     pub fn discard_pending(&self) -> Result<(), ShareFileError> {
         let path = self.pending();
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(ShareFileError::Io { path, source: e }),
-            _ => sync_dir(&self.dir),
+        if let Some(share) = read(&path)? {
+            rename(&path, &self.aside(share.group.transcript))?;
+        }
+        sync_dir(&self.dir)
+    }
+
+    /// Makes the share of this transcript that was put aside the pending one again. False if there
+    /// is none.
+    ///
+    /// # Errors
+    /// The file system refuses, or the share is damaged.
+    pub fn take_back(&self, transcript: Digest) -> Result<bool, ShareFileError> {
+        let path = self.aside(transcript);
+        match read(&path)? {
+            Some(share) if share.group.transcript == transcript => {
+                rename(&path, &self.pending())?;
+                sync_dir(&self.dir).map(|()| true)
+            }
+            _ => Ok(false),
         }
     }
 
-    /// Makes the pending share the member's share.
+    /// Makes the pending share the member's share, and removes those that were put aside.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn promote(&self) -> Result<(), ShareFileError> {
-        let path = self.pending();
-        fs::rename(&path, self.complete()).map_err(|source| ShareFileError::Io { path, source })?;
-        sync_dir(&self.dir)
+        rename(&self.pending(), &self.complete())?;
+        sync_dir(&self.dir)?;
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("share.void-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), ShareFileError> {
+    fs::rename(from, to).map_err(|source| ShareFileError::Io { path: from.to_path_buf(), source })
 }
 
 fn sync_dir(dir: &Path) -> Result<(), ShareFileError> {

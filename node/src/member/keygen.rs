@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info, warn};
-use windlass_peg::dkg::{Dkg, DkgEvent, Identity, Terms};
+use windlass_peg::dkg::{Dkg, DkgEvent, DkgFailure, Identity, Terms};
 use windlass_peg::share::{KeyShare, ShareFile, ShareFileError, StoredShare};
 use windlass_sidechain::{IdentitySeed, LinkSender, endorse, endorsed};
 
@@ -80,19 +80,25 @@ pub(super) async fn share(
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !run.dkg.is_complete() {
         let restart = run.restart;
+        let mut ticked = false;
         let events = tokio::select! {
             message = inbox.recv() => match message {
                 Some((from, bytes)) => run.dkg.receive(from, &bytes),
                 None => return Err(KeyGenerationError::Stopped),
             },
-            _ = tick.tick() => run.dkg.tick(),
+            _ = tick.tick() => {
+                ticked = true;
+                run.dkg.tick()
+            }
             () = sleep_until(restart.unwrap_or_else(Instant::now)), if restart.is_some() => {
                 run.restart = None;
                 run.dkg.restart()
             }
         };
         run.handle(events)?;
-        run.say();
+        if ticked {
+            run.say();
+        }
     }
     let StoredShare::Complete(share) = run.file.load()? else { return Err(KeyGenerationError::Lost) };
     info!(group = ?share.group(), "the federation's key is complete");
@@ -125,6 +131,15 @@ impl Run {
                     self.file.discard_pending()?;
                 }
                 DkgEvent::Complete => self.file.promote()?,
+                DkgEvent::Failed(DkgFailure::AlreadyComplete { transcript, member })
+                    if self.file.take_back(transcript)? =>
+                {
+                    warn!(member, "others have completed with the share that was put aside: taking it back");
+                    if let StoredShare::Pending(share) = self.file.load()? {
+                        let more = self.dkg.take_back(&share);
+                        self.handle(more)?;
+                    }
+                }
                 DkgEvent::Failed(failure) => {
                     error!(%failure, "key generation failed; it begins anew in {} s", BACK_OFF.as_secs());
                     (self.tell)(format!("key generation failed: {failure}"));

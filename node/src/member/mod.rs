@@ -9,6 +9,7 @@
 mod config;
 mod keygen;
 mod links;
+mod receipts;
 mod signing;
 
 pub use config::{Federation, FederationMember, MemberConfig, MemberKeys, Ready, create, emergency_keypair, keys};
@@ -18,7 +19,6 @@ use crate::api::member::GenesisAnswer;
 use crate::bitcoin_view::{AnchorPort, BitcoinView};
 use crate::files::{self, BadFile};
 use crate::sidechain_api::{Backend, Server, ServerError, Service};
-use futures::future::BoxFuture;
 use rand::rngs::OsRng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
 use windlass_chain::Bitcoind;
-use windlass_ledger::{Applied, Block, Genesis, Receipt, StateRead};
+use windlass_ledger::Genesis;
 use windlass_peg::dkg::Terms;
 use windlass_peg::share::{KeyShare, ShareFile};
 use windlass_peg::signing::{Intents, Pace, Signer, Status};
-use windlass_sidechain::{Context, FinalizedPort, Handle, JoinError, LinkSender, Member, Peer, StartError, Timing};
+use windlass_sidechain::{Context, Handle, JoinError, LinkSender, Member, Peer, StartError, Timing};
 use windlass_store::{OpenError, Store};
 
 /// Why a member's process ended.
@@ -50,6 +50,14 @@ pub enum MemberError {
     /// Its API can't listen.
     #[error(transparent)]
     Api(#[from] ServerError),
+    /// The address for the other members is taken, or none of this machine's.
+    #[error("can't listen on {address} for the other members: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
     /// The links can't start.
     #[error("the links to the other members can't start")]
     Join(#[from] JoinError),
@@ -178,6 +186,7 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     tokio::spawn(server.serve());
 
     service.say("waiting for the other members");
+    can_listen(folder.config.listen)?;
     let (member, links) = Member::join(context, folder.link_config()?)?;
     let (links, key_generation, signing) = links::divide(links);
     let share = share(&folder, &links, key_generation, &service).await?;
@@ -186,8 +195,9 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     service.say("starting agreement");
     let view = BitcoinView::new(Bitcoind::new(folder.config.bitcoind.clone()), genesis.network.bitcoin());
     tokio::spawn(view.clone().follow());
-    let port = Arc::new(AnchorPort::new(view.clone(), genesis.params.anchor_depth));
-    let chain = member.start_consensus(genesis, port.clone(), Arc::new(LogReceipts)).await?;
+    let (network, depth) = (genesis.network, genesis.params.anchor_depth);
+    let port = Arc::new(AnchorPort::new(view.clone(), depth));
+    let chain = member.start_consensus(genesis, port.clone(), Arc::new(receipts::Log(network))).await?;
     tokio::spawn(note_anchors(chain.clone(), port, view.clone()));
 
     let (status, signed) = (watch::Sender::new(Status::Idle), watch::Sender::new(None));
@@ -201,6 +211,11 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     let signer = Signer::new(share, Intents::new(store), OsRng, pace);
     signing::Signing { signer, chain, links, names: folder.names(), status, signed }.run(signing).await;
     Ok(())
+}
+
+/// The network layer says nothing of an address that it can't have: ask before.
+fn can_listen(address: std::net::SocketAddr) -> Result<(), MemberError> {
+    std::net::TcpListener::bind(address).map(drop).map_err(|source| MemberError::Listen { address, source })
 }
 
 async fn share(
@@ -241,21 +256,5 @@ async fn note_anchors(chain: Handle, port: Arc<AnchorPort>, view: Arc<BitcoinVie
         if tips.changed().await.is_err() {
             return;
         }
-    }
-}
-
-/// Writes what final blocks did into the log.
-struct LogReceipts;
-
-impl FinalizedPort for LogReceipts {
-    fn finalized(&self, block: Arc<Block>, applied: Arc<Applied>, _: Arc<dyn StateRead>) -> BoxFuture<'static, ()> {
-        for receipt in &applied.receipts {
-            match receipt {
-                Receipt::Anchored { .. } | Receipt::Transferred { .. } => {}
-                Receipt::Breached { .. } => tracing::error!(height = %block.header.height, ?receipt, "the treasury"),
-                _ => info!(height = %block.header.height, ?receipt, "peg"),
-            }
-        }
-        Box::pin(std::future::ready(()))
     }
 }

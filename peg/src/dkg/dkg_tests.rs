@@ -111,6 +111,13 @@ impl Net {
                     self.files[usize::from(m)].1.promote().unwrap();
                     self.complete.push(m);
                 }
+                DkgEvent::Failed(DkgFailure::AlreadyComplete { transcript, .. })
+                    if self.files[usize::from(m)].1.take_back(transcript).unwrap() =>
+                {
+                    let StoredShare::Pending(share) = self.files[usize::from(m)].1.load().unwrap() else { panic!() };
+                    let more = self.members[usize::from(m)].as_mut().unwrap().take_back(&share);
+                    self.handle(m, more);
+                }
                 DkgEvent::Failed(failure) => self.failures.push((m, failure)),
             }
         }
@@ -295,6 +302,46 @@ fn a_crash_between_saving_and_saying_so_is_survived() {
         assert_eq!(net.failures, vec![]);
         net.assert_one_key();
     }
+}
+
+#[test]
+fn a_member_that_one_other_lies_to_still_completes() {
+    // Member 3 tells everyone but member 1 that it has saved.
+    let mut net = Net::new();
+    net.wire = Box::new(|from, to, message| match message {
+        DkgMessage::Hello { terms, nonce, .. } if from == 3 && to == 1 => {
+            Some(DkgMessage::Hello { terms, nonce, progress: Progress::Working })
+        }
+        other => Some(other),
+    });
+    (0..N).for_each(|m| net.start(m));
+    net.rounds(3);
+    assert_eq!(net.failures, vec![]);
+    net.assert_one_key();
+}
+
+#[test]
+fn a_share_that_a_liar_made_its_holder_put_aside_comes_back() {
+    // Member 1 has saved, and hears of nobody else that has; then member 3 claims to begin anew.
+    let mut net = Net::new();
+    net.wire = Box::new(|_, to, message| match message {
+        DkgMessage::Hello { progress: Progress::Saved(_) | Progress::Complete(_), .. } if to == 1 => None,
+        other => Some(other),
+    });
+    (0..N).for_each(|m| net.start(m));
+    net.rounds(3);
+    net.complete.sort_unstable();
+    assert_eq!(net.complete, vec![0, 2, 3]);
+    let lie = DkgMessage::Hello { terms: terms(3).digest, nonce: [77; 32], progress: Progress::Working };
+    let events = net.members[1].as_mut().unwrap().receive(3, &lie.encode());
+    assert!(events.iter().any(|e| matches!(e, DkgEvent::Discard)));
+    net.handle(1, events);
+    net.wire = Box::new(|_, _, m| Some(m));
+    net.rounds(4);
+    assert_eq!(net.failures, vec![]);
+    net.assert_one_key();
+    let left = std::fs::read_dir(net.files[1].0.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing secret is left aside");
 }
 
 #[test]

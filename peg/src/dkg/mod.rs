@@ -18,7 +18,10 @@
 //! a new session with new secrets. A member that had saved comes back as `Resumed` and takes no
 //! further part than to confirm; if another still needs something from it, that one (who can't have
 //! confirmed) abandons the session. So a saved share is thrown away only after a member that never
-//! confirmed has left its session for ever, and a completed one never.
+//! confirmed has left its session for ever, and a completed one never. Since a member may lie about
+//! that, "thrown away" is "put aside": it comes back if others turn out to have completed with it;
+//! and a member that one other refuses its confirmation to goes by those who have completed, if
+//! they are more than can be faulty.
 
 mod message;
 mod session;
@@ -63,7 +66,7 @@ pub enum DkgEvent {
     Send(Recipient, Vec<u8>),
     /// Write the share durably as pending, then call [`Dkg::saved`].
     Save(Box<KeyShare>),
-    /// The pending share's session is dead: delete it.
+    /// The pending share's session is dead: put it aside.
     Discard,
     /// Every member has saved its share: promote the pending share.
     Complete,
@@ -108,11 +111,13 @@ pub enum DkgFailure {
         /// The other.
         member: u16,
     },
-    /// The others have a complete key, this member has no share of it.
-    #[error("member {member} has completed the key generation that this member lost its share of")]
+    /// Another has a complete key, and this member has no share of it, unless it was put aside.
+    #[error("member {member} has completed key generation {transcript}, which this member has no share of")]
     AlreadyComplete {
         /// The one that said so.
         member: u16,
+        /// Of this key.
+        transcript: Digest,
     },
     /// Members kept restarting.
     #[error("key generation began {MAX_SESSIONS} times; member {member} restarted last")]
@@ -198,6 +203,21 @@ impl<I: Identity, R: RngCore + CryptoRng> Dkg<I, R> {
         out
     }
 
+    /// Goes on, after [`DkgFailure::AlreadyComplete`], with a share of that transcript that was put
+    /// aside and is pending again.
+    pub fn take_back(&mut self, pending: &KeyShare) -> Vec<DkgEvent> {
+        self.nonce = pending.nonces.get(usize::from(self.terms.me)).copied().unwrap_or_default();
+        self.stage = Stage::Saved {
+            transcript: pending.group.transcript,
+            nonces: pending.nonces.clone(),
+            session: None,
+            on_disk: true,
+        };
+        let mut out = vec![self.hello(Recipient::All)];
+        self.complete_if_all_saved(&mut out);
+        out
+    }
+
     /// Begins anew after a failure, with fresh secrets.
     pub fn restart(&mut self) -> Vec<DkgEvent> {
         let mut out = Vec::new();
@@ -263,6 +283,11 @@ impl<I: Identity, R: RngCore + CryptoRng> Dkg<I, R> {
         self.peers.get(usize::from(member)).copied().unwrap_or_default()
     }
 
+    /// How many members may be faulty, as agreement has it: fewer than a third.
+    fn faulty_max(&self) -> usize {
+        usize::from(self.terms.members.saturating_sub(1)).checked_div(3).unwrap_or_default()
+    }
+
     fn has_saved(&self, member: u16, transcript: &Digest) -> bool {
         matches!(self.peer(member).progress,
             Some(Progress::Saved(t) | Progress::Resumed(t) | Progress::Complete(t)) if t == *transcript)
@@ -316,8 +341,8 @@ impl<I: Identity, R: RngCore + CryptoRng> Dkg<I, R> {
     }
 
     fn on_hello_while_working(&mut self, from: u16, changed: bool, progress: Progress, out: &mut Vec<DkgEvent>) {
-        if matches!(progress, Progress::Complete(_)) {
-            return self.fail(DkgFailure::AlreadyComplete { member: from }, None, out);
+        if let Progress::Complete(transcript) = progress {
+            return self.fail(DkgFailure::AlreadyComplete { member: from, transcript }, None, out);
         }
         if let Stage::Running(session) = &self.stage {
             if changed {
@@ -407,7 +432,11 @@ impl<I: Identity, R: RngCore + CryptoRng> Dkg<I, R> {
     fn complete_if_all_saved(&mut self, out: &mut Vec<DkgEvent>) {
         let Stage::Saved { transcript, on_disk: true, .. } = &self.stage else { return };
         let transcript = *transcript;
-        if (0..self.terms.members).all(|m| m == self.terms.me || self.has_saved(m, &transcript)) {
+        let complete = Some(Progress::Complete(transcript));
+        let witnesses = (0..self.terms.members).filter(|m| self.peer(*m).progress == complete).count();
+        if witnesses > self.faulty_max()
+            || (0..self.terms.members).all(|m| m == self.terms.me || self.has_saved(m, &transcript))
+        {
             self.stage = Stage::Complete { transcript };
             out.push(self.hello(Recipient::All));
             out.push(DkgEvent::Complete);
