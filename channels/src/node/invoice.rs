@@ -80,9 +80,13 @@ impl Node {
         }
     }
 
-    /// What all channels together could take in, connected or not.
+    /// What all channels together could take in, connected or not, once our payments in flight are
+    /// through.
     fn can_ever_receive(&self) -> Msat {
-        let channels = self.channel_manager.list_channels();
-        Msat::new(channels.iter().map(|channel| channel.inbound_capacity_msat).sum())
+        let room = |channel: &ChannelDetails| {
+            let leaving: u64 = channel.pending_outbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
+            channel.inbound_capacity_msat.saturating_add(leaving)
+        };
+        Msat::new(self.channel_manager.list_channels().iter().map(room).sum())
     }
 }

@@ -3,6 +3,7 @@
 use super::Node;
 use crate::book::now;
 use crate::{Direction, PayError, Payment, PaymentFailure, PaymentHash, PaymentState};
+use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::{
     Bolt11PaymentError, PaymentId, RecentPaymentDetails, Retry, RetryableSendFailure,
 };
@@ -15,6 +16,10 @@ use windlass_types::Msat;
 /// For how long new ways are tried after one has failed.
 const RETRY_FOR: Duration = Duration::from_secs(20);
 
+/// How long a payment waits for money that is about to be there, and how often it looks.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(3);
+const ROOM_POLL: Duration = Duration::from_millis(10);
+
 /// An invoice, checked, and what to pay.
 struct Checked {
     invoice: Bolt11Invoice,
@@ -25,13 +30,18 @@ struct Checked {
 }
 
 impl Node {
-    /// Starts to pay a BOLT 11 invoice; `amount` only if the invoice leaves it open. Returns when the
-    /// payment is on its way and durable: [`Self::wait_payment`] tells how it ends.
+    /// Starts to pay a BOLT 11 invoice; `amount` only if the invoice leaves it open. Returns at once,
+    /// [`Self::wait_payment`] tells how it ends. The payment is on the disk before it leaves the node.
     ///
     /// # Errors
     /// See [`PayError`]; nothing was sent then.
     pub async fn pay(&self, invoice: &str, amount: Option<Msat>) -> Result<PaymentHash, PayError> {
         let Checked { invoice, hash, amount, given } = self.check_invoice(invoice, amount)?;
+        self.wait_room(amount).await;
+        let have = self.info().can_send;
+        if have < amount {
+            return Err(PayError::InsufficientBalance { have, need: amount });
+        }
         self.book.put_payment(Payment {
             hash,
             direction: Direction::Out,
@@ -76,6 +86,24 @@ impl Node {
         }
         self.peer_manager.process_events();
         Ok(hash)
+    }
+
+    /// A payment that was just received can be spent some messages later, and a channel works some
+    /// moments after a restart: if that is all that is missing, waits for it a little.
+    async fn wait_room(&self, amount: Msat) {
+        let end = Instant::now() + ROOM_TIMEOUT;
+        while Instant::now() < end && self.info().can_send < amount && self.could_soon_send() >= amount {
+            tokio::time::sleep(ROOM_POLL).await;
+        }
+    }
+
+    fn could_soon_send(&self) -> Msat {
+        let room = |channel: &ChannelDetails| {
+            let arriving: u64 = channel.pending_inbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
+            channel.outbound_capacity_msat.saturating_add(arriving)
+        };
+        let channels = self.channel_manager.list_channels();
+        Msat::new(channels.iter().filter(|channel| channel.is_channel_ready).map(room).sum())
     }
 
     /// Waits for the end of a payment of ours.
@@ -149,10 +177,6 @@ impl Node {
             (None, Some(given)) if given > Msat::ZERO => (given, Some(given)),
             (None, _) => return Err(PayError::AmountMissing),
         };
-        let have = self.info().can_send;
-        if have < amount {
-            return Err(PayError::InsufficientBalance { have, need: amount });
-        }
         Ok(Checked { invoice, hash, amount, given })
     }
 
