@@ -219,10 +219,7 @@ mod tests {
 
     #[test]
     fn global_flags_stand_before_or_after() {
-        for line in [
-            ["windlass", "--json", "--name", "x", "status"],
-            ["windlass", "status", "--json", "--name", "x"],
-        ] {
+        for line in [["windlass", "--json", "--name", "x", "status"], ["windlass", "status", "--json", "--name", "x"]] {
             let cli = Cli::try_parse_from(line).expect("parses");
             assert!(cli.global.json);
             assert_eq!(cli.global.name, "x");

@@ -113,8 +113,7 @@ impl Context {
     /// There is neither `--datadir` nor a home.
     pub fn datadir(&self) -> Result<PathBuf, ApiError> {
         if let Some(dir) = &self.global.datadir {
-            return std::path::absolute(dir)
-                .map_err(|e| ApiError::usage(format!("--datadir {}: {e}", dir.display())));
+            return std::path::absolute(dir).map_err(|e| ApiError::usage(format!("--datadir {}: {e}", dir.display())));
         }
         let home = std::env::home_dir().filter(|home| home.is_absolute());
         let home = home.ok_or_else(|| {
@@ -178,9 +177,7 @@ impl Context {
             .hint("start it", self.command("up"));
         match self.others() {
             others if others.is_empty() => error,
-            others => {
-                error.hint("or name another one", format!("windlass --name {} status", others.join("|")))
-            }
+            others => error.hint("or name another one", format!("windlass --name {} status", others.join("|"))),
         }
     }
 

@@ -69,11 +69,7 @@ pub async fn down(ctx: &Context, wipe: bool) -> Result<bool, ApiError> {
 }
 
 /// With `--timeout`, no longer than that. (The first `up` may build a bitcoind: no limit otherwise.)
-async fn within<T>(
-    ctx: &Context,
-    what: &str,
-    work: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T, ApiError> {
+async fn within<T>(ctx: &Context, what: &str, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
     let Some(limit) = ctx.global.timeout else { return work.await };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
         Err(ApiError::timeout(format!("{what} took longer than {}", crate::duration::show(limit)))

@@ -69,10 +69,7 @@ mod tests {
     fn claps_words_become_one_sentence() {
         let error = Cli::try_parse_from(["windlass", "send", "alice", "bob", "5"]).expect_err("no unit");
         let error = usage_error(&error.render().to_string());
-        assert_eq!(
-            error.message,
-            "invalid value '5' for '<AMOUNT>': \"5\" has no unit: write 5sat, 5btc or 5msat"
-        );
+        assert_eq!(error.message, "invalid value '5' for '<AMOUNT>': \"5\" has no unit: write 5sat, 5btc or 5msat");
         assert_eq!(error.code.exit(), 2);
     }
 }

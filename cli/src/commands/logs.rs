@@ -35,7 +35,9 @@ pub struct Args {
 }
 
 fn regex(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|e| e.to_string().lines().last().unwrap_or("malformed").trim().trim_start_matches("error: ").to_owned())
+    Regex::new(text).map_err(|e| {
+        e.to_string().lines().last().unwrap_or("malformed").trim().trim_start_matches("error: ").to_owned()
+    })
 }
 
 #[derive(Serialize)]

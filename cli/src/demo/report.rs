@@ -54,8 +54,14 @@ impl Step {
 
     /// As a line, and a second one where the reserve changed.
     pub fn line(&self, reserve_changed: bool, paint: Paint) -> String {
-        let mut line =
-            format!("{:>3} {} {:>6.1} s  {:<28} {}", self.number, paint.mark(true), self.seconds, self.title, self.detail);
+        let mut line = format!(
+            "{:>3} {} {:>6.1} s  {:<28} {}",
+            self.number,
+            paint.mark(true),
+            self.seconds,
+            self.title,
+            self.detail
+        );
         if let (true, Some(reserve)) = (reserve_changed, &self.reserve) {
             line.push_str(&format!("\n{:15}{}", "", federation::equation(reserve, paint)));
         }

@@ -163,7 +163,8 @@ impl Voyage<'_> {
                         check::equal("a channel", &channel.state, &ChannelState::Closed)?;
                     }
                     let pegs = statement.peg_ins.len() + statement.peg_outs.len();
-                    let detail = format!("{} channels, {pegs} pegs, every satoshi accounted for", statement.channels.len());
+                    let detail =
+                        format!("{} channels, {pegs} pegs, every satoshi accounted for", statement.channels.len());
                     Ok((statement, detail))
                 })
                 .await?;
@@ -194,8 +195,7 @@ async fn side_balance(ctx: &Context, node: &str) -> Result<Amount, ApiError> {
 }
 
 async fn open(ctx: &Context, from: &str, to: &str) -> Result<(ChannelInfo, String), ApiError> {
-    let body =
-        ChannelOpen { from: from.into(), to: to.into(), amount: CHANNEL, push_msat: Msat::ZERO, private: false };
+    let body = ChannelOpen { from: from.into(), to: to.into(), amount: CHANNEL, push_msat: Msat::ZERO, private: false };
     let channel: ChannelInfo = ctx.ask("channel/open", &body).await?;
     check::equal("its state", &channel.state, &ChannelState::Usable)?;
     check::equal("its capacity", &channel.capacity, &CHANNEL)?;

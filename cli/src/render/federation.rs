@@ -80,7 +80,10 @@ pub fn reserves(report: &ReservesReport, paint: Paint) -> String {
     table.row(["reserve", &windlass_types::format_btc(report.reserve), "BTC in the federation's coins"]);
     text.push_str(&table.text("  "));
     if report.waiting_deposits != Amount::ZERO {
-        text.push_str(&format!("  ({} more is claimed and not swept yet: on neither side)\n", money::btc(report.waiting_deposits)));
+        text.push_str(&format!(
+            "  ({} more is claimed and not swept yet: on neither side)\n",
+            money::btc(report.waiting_deposits)
+        ));
     }
     text.push_str(&equation(report, paint));
     text.push('\n');
@@ -99,7 +102,9 @@ pub fn equation(report: &ReservesReport, paint: Paint) -> String {
         Some(sum) if sum == report.reserve => ("=", String::new()),
         Some(sum) => match sum.checked_sub(report.reserve) {
             Some(missing) => ("<", format!(": {} are missing", money::btc(missing))),
-            None => (">", format!(": {} too many", money::btc(report.reserve.checked_sub(sum).unwrap_or(Amount::ZERO)))),
+            None => {
+                (">", format!(": {} too many", money::btc(report.reserve.checked_sub(sum).unwrap_or(Amount::ZERO))))
+            }
         },
         None => ("?", ": the sum is beyond all bitcoin".into()),
     };

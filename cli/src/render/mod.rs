@@ -7,14 +7,14 @@ pub mod federation;
 pub mod money;
 pub mod payment;
 pub mod peg;
-pub mod statement;
-pub mod status;
-mod table;
-pub mod up;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]
 pub mod samples;
+pub mod statement;
+pub mod status;
+mod table;
+pub mod up;
 
 /// So much of a long id is shown in a table; a unique prefix is enough everywhere.
 const SHORT: usize = 12;

@@ -283,7 +283,10 @@ pub fn statement() -> Statement {
             fee: sat(338),
             state: "minted".into(),
             settled: true,
-            transactions: vec![transaction("deposit", 0x96, 100_000_000, 0), transaction("treasury", 0x9d, 99_999_662, 338)],
+            transactions: vec![
+                transaction("deposit", 0x96, 100_000_000, 0),
+                transaction("treasury", 0x9d, 99_999_662, 338),
+            ],
             fault: None,
         }],
         peg_outs: vec![PegStatement {

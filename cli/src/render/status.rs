@@ -113,11 +113,7 @@ pub fn wallet(name: &str, balance: &windlass_node::api::wallet::Balance) -> Stri
         table.row(["  unconfirmed", &windlass_types::format_btc(balance.bitcoin_pending), "BTC"]);
     }
     if balance.bitcoin_reserved != bitcoin::Amount::ZERO {
-        table.row([
-            "  kept for closing by force",
-            &windlass_types::format_btc(balance.bitcoin_reserved),
-            "BTC",
-        ]);
+        table.row(["  kept for closing by force", &windlass_types::format_btc(balance.bitcoin_reserved), "BTC"]);
     }
     table.row(["sidechain", &money::btc_or_dash(balance.sidechain), "BTC"]);
     table.row(["Lightning", &money::msat(balance.lightning_msat), "sat"]);

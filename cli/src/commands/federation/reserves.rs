@@ -53,9 +53,9 @@ pub fn reach(url: &str, cookie: Option<PathBuf>) -> Result<BitcoindConfig, ApiEr
     match (rest.rsplit_once('@'), cookie) {
         (None, Some(cookie)) => Ok(BitcoindConfig { url: url.to_owned(), auth: Auth::Cookie(cookie) }),
         (Some((login, host)), None) => {
-            let (user, password) = login
-                .split_once(':')
-                .ok_or_else(|| ApiError::usage("the URL has a user and no password: write http://user:password@host"))?;
+            let (user, password) = login.split_once(':').ok_or_else(|| {
+                ApiError::usage("the URL has a user and no password: write http://user:password@host")
+            })?;
             let auth = Auth::UserPassword { user: user.to_owned(), password: password.to_owned() };
             Ok(BitcoindConfig { url: format!("http://{host}"), auth })
         }

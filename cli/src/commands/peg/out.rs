@@ -23,8 +23,7 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
-    let body =
-        PegOut { node: args.node.clone(), amount: args.amount, to: args.to.clone(), fee_max: args.fee_max };
+    let body = PegOut { node: args.node.clone(), amount: args.amount, to: args.to.clone(), fee_max: args.fee_max };
     let done: PegOutRecord = ctx.ask("peg/out", &body).await?;
     ctx.out.result(&done, |_| peg::pegged_out(&args.node, args.to.as_deref(), &done))?;
     ctx.out.next(&[ctx.command(&format!("statement {}", args.node))]);
