@@ -142,3 +142,7 @@ fn verify_header(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "light_tests.rs"]
+mod tests;
