@@ -1,7 +1,8 @@
 //! Ports on 127.0.0.1: the usual one, else the next free.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, hash_map::RandomState},
+    hash::{BuildHasher as _, Hasher as _},
     net::{Ipv4Addr, SocketAddr, TcpListener},
 };
 
@@ -25,6 +26,10 @@ pub const PREFERRED: [u16; 5] = [BITCOIN_RPC, BITCOIN_P2P, LIGHTNING, MEMBER_API
 
 /// How far from the usual port the search goes.
 const SEARCH_MAX: u16 = 400;
+
+/// Where any port is taken from: below the system's range for outgoing connections.
+const ANY_START: u16 = 10_000;
+const ANY_END: u16 = 32_000;
 
 /// There is no port.
 #[derive(Debug, thiserror::Error)]
@@ -84,13 +89,16 @@ impl Ports {
         self.take(wish)
     }
 
+    /// A free port from a random place on. Not one of those that the system gives to outgoing
+    /// connections (from 32768 on): another process could be given it before ours listens.
     fn take_any(&mut self) -> Option<u16> {
-        // The system rarely gives a port twice in a row; a few tries always do.
-        (0..50).find_map(|_| {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-            let port = listener.local_addr().ok()?.port();
-            self.taken.insert(port).then_some(port)
-        })
+        let seed = RandomState::new().build_hasher().finish();
+        let start = u16::try_from(seed % u64::from(ANY_END - ANY_START)).ok()?;
+        let port = (ANY_START + start..ANY_END)
+            .chain(ANY_START..ANY_START + start)
+            .find(|port| !self.taken.contains(port) && is_free(*port))?;
+        self.taken.insert(port);
+        Some(port)
     }
 }
 

@@ -50,7 +50,8 @@ fn a_channel_opens_pays_and_closes_to_the_satoshi() {
             let earned = i128::from(number(channel, "opening_msat")) + i128::from(number(channel, "received_msat"))
                 - i128::from(number(channel, "sent_msat"));
             assert_eq!(earned, i128::from(number(channel, "closing_msat")), "{node}: {channel:#}");
-            let settled = number(channel, "returned_sat") * 1000 + number(channel, "fees_sat") * 1000
+            let settled = number(channel, "returned_sat") * 1000
+                + number(channel, "fees_sat") * 1000
                 + number(channel, "rounding_msat");
             assert_eq!(settled, number(channel, "closing_msat"), "{node}: {channel:#}");
             for transaction in channel["transactions"].as_array().expect("transactions") {

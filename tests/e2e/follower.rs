@@ -1,6 +1,6 @@
 //! A follower syncs from genesis, and `federation reserves` needs nobody's word.
 
-use crate::{number, up};
+use crate::{number, text, up};
 use std::time::Duration;
 use windlass_tests::until;
 
@@ -26,22 +26,29 @@ fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
         .args(["--bitcoind", &format!("http://{bitcoin}"), "--cookie", &cookie.to_string_lossy()])
         .spawn()
         .expect("the follower starts");
-    let api = until("the follower says where it listens", Duration::from_secs(30), || {
-        std::fs::read_to_string(dir.join("api")).ok().filter(|text| text.ends_with('\n'))
+    let ready = until("the follower says where it listens", Duration::from_secs(30), || {
+        std::fs::read(dir.join("follower.json")).ok().and_then(|json| serde_json::from_slice(&json).ok())
     });
-    let api = api.trim();
+    let api = &text(&ready, "api");
 
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let follower = windlass_node::client::MemberClient::new(api);
-    let tip = runtime.block_on(windlass_node::client::MemberClient::new(member.clone()).chain()).expect("the member's tip");
+    let tip =
+        runtime.block_on(windlass_node::client::MemberClient::new(member.clone()).chain()).expect("the member's tip");
     until("the follower is at the member's tip", Duration::from_secs(60), || {
         let chain = runtime.block_on(follower.chain()).ok()?;
         (chain.height >= tip.height).then_some(())
     });
     // Anyone, against the follower and any bitcoind.
     let report = network.ok(&[
-        "federation", "reserves", "--member", api, "--bitcoind", &format!("http://{bitcoin}"),
-        "--cookie", &cookie.to_string_lossy(),
+        "federation",
+        "reserves",
+        "--member",
+        api,
+        "--bitcoind",
+        &format!("http://{bitcoin}"),
+        "--cookie",
+        &cookie.to_string_lossy(),
     ]);
     assert_eq!(report["ok"], true, "{report}");
     assert_eq!(number(&report, "supply_sat"), number(&network.assert_reserves(), "supply_sat"));

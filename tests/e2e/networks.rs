@@ -27,11 +27,7 @@ fn a_port_in_use_means_the_next_free_one() {
     // Hold the usual port of the API, if nobody else does already.
     let held = TcpListener::bind(("127.0.0.1", 21021));
     let mut network = Network::new(PROGRAM, "ports");
-    let output = network
-        .command(&["--json", "up"])
-        .env_remove("WINDLASS_PORTS")
-        .output()
-        .expect("the program starts");
+    let output = network.command(&["--json", "up"]).env_remove("WINDLASS_PORTS").output().expect("the program starts");
     assert!(output.status.success(), "{output:?}");
     let api = network.api("hub");
     assert_ne!(api, "http://127.0.0.1:21021");

@@ -179,10 +179,7 @@ impl Network {
 }
 
 fn failure(output: &Output) -> Failure {
-    Failure {
-        exit: output.status.code().unwrap_or(-1),
-        text: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    Failure { exit: output.status.code().unwrap_or(-1), text: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
 impl Drop for Network {

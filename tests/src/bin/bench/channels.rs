@@ -1,6 +1,9 @@
 //! Payments per second over one channel between two nodes.
 
-use crate::{Setup, report::{Latencies, Report, round}};
+use crate::{
+    Setup,
+    report::{Latencies, Report, round},
+};
 use anyhow::{Result, bail};
 use serde_json::json;
 use std::time::{Duration, Instant};

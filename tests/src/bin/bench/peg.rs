@@ -1,6 +1,9 @@
 //! How long a peg-in and a peg-out take, when blocks come as fast as they are needed.
 
-use crate::{Setup, report::{Report, round}};
+use crate::{
+    Setup,
+    report::{Report, round},
+};
 use anyhow::Result;
 use serde_json::json;
 use std::time::Instant;
@@ -9,8 +12,7 @@ const RUNS: usize = 3;
 
 pub fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let network = setup.network("bench-peg");
-    for (direction, arguments) in
-        [("in", ["peg", "in", "alice", "0.5btc"]), ("out", ["peg", "out", "alice", "0.1btc"])]
+    for (direction, arguments) in [("in", ["peg", "in", "alice", "0.5btc"]), ("out", ["peg", "out", "alice", "0.1btc"])]
     {
         let mut times = Vec::new();
         for _ in 0..RUNS {

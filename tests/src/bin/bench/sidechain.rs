@@ -1,9 +1,12 @@
 //! Transfers per second through four members to finality.
 
-use crate::{Setup, report::{Latencies, Report, round}};
+use crate::{
+    Setup,
+    report::{Latencies, Report, round},
+};
 use anyhow::{Context as _, Result, bail};
-use bitcoin::secp256k1::{Keypair, SECP256K1, rand::thread_rng};
 use bitcoin::Amount;
+use bitcoin::secp256k1::{Keypair, Secp256k1, rand::thread_rng};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use windlass_ledger::{Transaction, TxBody};
@@ -24,7 +27,7 @@ struct Account {
 
 impl Account {
     fn new() -> Self {
-        Self { keys: Keypair::new(SECP256K1, &mut thread_rng()), nonce: 0 }
+        Self { keys: Keypair::new(&Secp256k1::new(), &mut thread_rng()), nonce: 0 }
     }
 
     fn id(&self) -> AccountId {

@@ -1,6 +1,9 @@
 //! How long `up` takes, and what it takes in memory.
 
-use crate::{Setup, report::{Report, round}};
+use crate::{
+    Setup,
+    report::{Report, round},
+};
 use anyhow::Result;
 use serde_json::json;
 use std::time::Instant;
