@@ -21,6 +21,17 @@ pub async fn recount(
     bitcoind: &Bitcoind,
     wanted: Option<ChainId>,
 ) -> Result<ReservesReport, ApiError> {
+    replay(member, wanted).await?.check(bitcoind).await.map_err(|error| match error {
+        CheckError::Bitcoind(error) if error.is_unreachable() => ApiError::not_running(error),
+        other => ApiError::failed(other),
+    })
+}
+
+/// Replays all blocks that the member serves, each checked against its certificate and the rules.
+///
+/// # Errors
+/// It does not answer, serves another chain, or its blocks don't hold.
+pub async fn replay(member: &MemberClient, wanted: Option<ChainId>) -> Result<Recount, ApiError> {
     let answer = member.genesis().await?;
     let bytes = hex::decode(&answer.hex).map_err(ApiError::failed)?;
     let genesis: Genesis =
@@ -47,8 +58,5 @@ pub async fn recount(
             })?;
         }
     }
-    recount.check(bitcoind).await.map_err(|error| match error {
-        CheckError::Bitcoind(error) if error.is_unreachable() => ApiError::not_running(error),
-        other => ApiError::failed(other),
-    })
+    Ok(recount)
 }

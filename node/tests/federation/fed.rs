@@ -1,9 +1,5 @@
 //! A real bitcoind on regtest and a federation whose members are processes: this test binary,
 //! started again.
-#![allow(dead_code)] // each test binary uses a part of it
-
-pub mod purse;
-
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,9 +10,9 @@ use windlass_ledger::{Genesis, Params};
 use windlass_node::api::member::{ChainInfo, TransactionStatus};
 use windlass_node::client::MemberClient;
 use windlass_node::member::{self, Federation, FederationMember, MemberConfig, Ready};
-use windlass_types::{ChainNetwork, Digest};
+use windlass_types::{BlockRef, BtcHeight, ChainNetwork, Digest};
 
-use purse::Purse;
+use crate::purse::Purse;
 
 /// Whatever is awaited here takes a few seconds on a quiet machine.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -78,6 +74,8 @@ pub struct Fed {
     node: Option<Child>,
     members: Vec<Option<Child>>,
     pub federation: Federation,
+    /// Set it before [`Fed::lay_out`].
+    pub signing_attempt_ms: u64,
     dir: Folder,
 }
 
@@ -94,8 +92,8 @@ impl Fed {
             name: "test".into(),
             network: ChainNetwork::Regtest,
             threshold: 3,
-            start: windlass_types::BlockRef::new(
-                windlass_types::BtcHeight::new(0),
+            start: BlockRef::new(
+                BtcHeight::new(0),
                 bitcoin::constants::genesis_block(bitcoin::Network::Regtest).block_hash(),
             ),
             params,
@@ -110,23 +108,31 @@ impl Fed {
             node: None,
             members: (0..4).map(|_| None).collect(),
             federation,
+            signing_attempt_ms: 1_500,
             dir: Folder(dir),
         };
         fed.start_bitcoind().await;
         fed.purse.fill(&fed.bitcoind, &fed.miner).await;
         fed.federation.start = fed.bitcoind.tip().await.expect("a tip");
-        fed.lay_out();
         fed
     }
 
     /// Four running members, all ready.
     pub async fn up(params: Params) -> Self {
         let mut fed = Self::new(params).await;
-        (0..4).for_each(|m| fed.start(m));
-        for m in 0..4 {
-            fed.ready(m).await;
-        }
+        fed.lay_out();
+        fed.start_all().await;
         fed
+    }
+
+    /// Starts the members that don't run, and waits until all are ready.
+    pub async fn start_all(&mut self) {
+        for m in (0..4).filter(|m| !self.runs(*m)).collect::<Vec<_>>() {
+            self.start(m);
+        }
+        for m in 0..4 {
+            self.ready(m).await;
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -137,13 +143,13 @@ impl Fed {
         self.dir.0.join(format!("f{}", m + 1))
     }
 
-    fn lay_out(&mut self) {
+    pub fn lay_out(&mut self) {
         let mut members = Vec::new();
         for m in 0..4 {
             let name = format!("f{}", m + 1);
             let address = local(free_port());
             let mut config = MemberConfig::new(&name, local(0), address, self.bitcoind_config.clone());
-            config.signing_attempt_ms = 1_500;
+            config.signing_attempt_ms = self.signing_attempt_ms;
             let keys = member::create(&self.member_dir(m), &config).expect("a folder");
             members.push(FederationMember { name, keys, address });
         }
@@ -251,8 +257,15 @@ impl Fed {
         self.miner.mine(blocks, &self.purse.nobody()).await.expect("mines");
     }
 
-    pub const fn miner(&self) -> &Miner {
-        &self.miner
+    /// Throws the newest `count` blocks away and mines as many others, of other transactions if
+    /// the mempool has changed.
+    pub async fn reorganise(&self, count: u32, with: u32) {
+        let tip = self.bitcoind.tip().await.expect("a tip");
+        let first = BtcHeight::new(tip.height.get() - (count - 1));
+        let hash = self.bitcoind.block_hash(first).await.expect("bitcoind").expect("a block");
+        self.miner.invalidate(hash).await.expect("invalidated");
+        // Another address makes other blocks: the same ones would be known as invalid.
+        self.miner.mine(with, &self.purse.fork()).await.expect("mines");
     }
 
     /// Mines until `look` finds something, one block whenever the chain has caught up with the last.

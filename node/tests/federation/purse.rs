@@ -13,7 +13,8 @@ use windlass_chain::regtest::Miner;
 use windlass_ledger::{self as ledger, DepositTerms, TxBody};
 use windlass_types::{AccountId, ChainId, Epoch};
 
-const FEE: Amount = Amount::from_sat(2_000);
+/// What a payment pays.
+pub const FEE: Amount = Amount::from_sat(2_000);
 
 /// Fifty ripe coinbases, one for each payment.
 pub struct Purse {
@@ -52,6 +53,10 @@ impl Purse {
         address(&keypair(98))
     }
 
+    pub fn fork(&self) -> Address {
+        address(&keypair(97))
+    }
+
     pub async fn fill(&self, bitcoind: &Bitcoind, miner: &Miner) {
         let hashes = miner.mine(20, &address(&self.key)).await.expect("mines");
         miner.mine(100, &self.nobody()).await.expect("mines");
@@ -64,14 +69,23 @@ impl Purse {
         *self.coins.lock().expect("not poisoned") = coins;
     }
 
-    /// A signed transaction that pays the outputs out of one coin.
-    pub fn transaction(&self, outputs: &[(ScriptBuf, Amount)]) -> Transaction {
-        let (outpoint, value) = self.coins.lock().expect("not poisoned").pop().expect("money left");
+    /// A coin to spend.
+    pub fn coin(&self) -> (OutPoint, Amount) {
+        self.coins.lock().expect("not poisoned").pop().expect("money left")
+    }
+
+    /// A signed transaction that pays the outputs out of the coin, and the rest, less a fee, back.
+    pub fn spend(
+        &self,
+        (outpoint, value): (OutPoint, Amount),
+        outputs: &[(ScriptBuf, Amount)],
+        fee: Amount,
+    ) -> Transaction {
         let own = address(&self.key).script_pubkey();
         let paid: Amount = outputs.iter().map(|(_, amount)| *amount).sum();
         let mut output: Vec<TxOut> =
             outputs.iter().map(|(s, v)| TxOut { script_pubkey: s.clone(), value: *v }).collect();
-        output.push(TxOut { script_pubkey: own.clone(), value: value - paid - FEE });
+        output.push(TxOut { script_pubkey: own.clone(), value: value - paid - fee });
         let mut transaction = Transaction {
             version: Version::TWO,
             lock_time: LockTime::ZERO,
@@ -96,7 +110,7 @@ impl Purse {
 
     /// Pays one output.
     pub async fn pay(&self, bitcoind: &Bitcoind, to: ScriptBuf, amount: Amount) -> Txid {
-        let transaction = self.transaction(&[(to, amount)]);
+        let transaction = self.spend(self.coin(), &[(to, amount)], FEE);
         bitcoind.broadcast(&transaction).await.expect("broadcast")
     }
 }

@@ -1,0 +1,15 @@
+//! Federations of four member processes on a real bitcoind.
+
+mod chain;
+mod deaths;
+mod fed;
+mod purse;
+mod scripts;
+mod steps;
+mod voyage;
+
+/// Not a test: what the members' processes run.
+#[test]
+fn a_member_process() {
+    fed::be_a_member();
+}
