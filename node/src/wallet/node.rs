@@ -7,13 +7,14 @@ use super::seed::Seed;
 use crate::api::ApiError;
 use crate::api::wallet::{Balance, NodeInfo, SyncRequest};
 use bitcoin::{Amount, FeeRate};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use windlass_chain::{Bitcoind, Wallet};
 use windlass_channels as channels;
-use windlass_types::{BlockRef, Msat};
+use windlass_types::{BlockRef, Digest, Msat};
 
 /// The longest that a request may wait for a block.
 const SYNC_SECONDS_MAX: u64 = 600;
@@ -37,6 +38,8 @@ pub(super) struct WalletNode {
     pub(super) poke: Arc<Notify>,
     /// Held from the nonce to the mempool.
     pub(super) side_turn: Mutex<()>,
+    /// Sidechain transactions that a member has taken in this life of the process.
+    pub(super) handed_in: std::sync::Mutex<BTreeSet<Digest>>,
     /// Held while a reclaim is made.
     pub(super) reclaim_turn: Mutex<()>,
     /// Blocks of the sidechain as far as they were read for statements.

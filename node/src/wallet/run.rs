@@ -150,6 +150,7 @@ async fn start(dir: &Path) -> Result<Started, RunError> {
         watched,
         poke: Arc::new(Notify::new()),
         side_turn: Mutex::new(()),
+        handed_in: std::sync::Mutex::default(),
         reclaim_turn: Mutex::new(()),
         side_scan: Mutex::default(),
     };
@@ -229,7 +230,7 @@ impl Started {
         let mut watcher = tokio::spawn(watch_pegs(Arc::clone(&node), at, stopping.subscribe()));
         let coins = tokio::spawn(Arc::clone(&node).follow_coins(stopping.subscribe()));
         let outs = tokio::spawn(follow_peg_outs(Arc::clone(&node), stopping.subscribe()));
-        tokio::spawn(Arc::clone(&node).follow_sent());
+        let sent = tokio::spawn(Arc::clone(&node).follow_sent(stopping.subscribe()));
         Ready { api: format!("http://{address}"), pid: std::process::id() }.save(dir)?;
         tracing::info!(name = node.config.name, api = %address, lightning = %node.lightning.address(), "ready");
         let result = tokio::select! {
@@ -243,7 +244,7 @@ impl Started {
         };
         tracing::info!("stopping");
         stopping.send_replace(true);
-        for task in [end(coins), end(outs), end_server(server)] {
+        for task in [end(coins), end(outs), end(sent), end_server(server)] {
             let _ = tokio::time::timeout(DRAIN, task).await;
         }
         if !watcher.is_finished() {

@@ -6,8 +6,9 @@ use super::node::WalletNode;
 use crate::api::member::{AccountInfo, TransactionStatus};
 use crate::api::{ApiError, Code, WAIT_SECONDS_MAX, btc};
 use bitcoin::Amount;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use windlass_ledger::{Transaction, TxBody};
 use windlass_types::{AccountId, Digest, SideHeight};
@@ -17,6 +18,9 @@ const EXPIRY_BLOCKS: u64 = 2_000;
 
 /// How long one question for a status waits at a member.
 const STATUS_WAIT: Duration = Duration::from_secs(5);
+
+/// How often what is on its way is looked after.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How long to wait before the same question again, after an answer that came at once.
 const RETRY: Duration = Duration::from_millis(100);
@@ -67,15 +71,17 @@ impl WalletNode {
         let body = body(Slot { from: self.seed.account_id(), nonce, fee, expiry: Some(expiry) });
         let transaction = Transaction::signed(chain.id, body, &self.seed.account());
         let (id, hex) = (transaction.id(), hex::encode(transaction.encode()));
-        let sent = Sent { id, hex: hex.clone(), nonce, expiry, takes: need };
+        let sent = Sent { id, hex, nonce, expiry, takes: need };
         self.keep(move |pages| {
             pages.sent.insert(id, sent);
             let mut entries = note(pages, id);
             entries.push(Entry::Sent(id));
             entries
         })?;
-        match self.members.ask(|member| member.submit(hex.clone())).await {
-            Ok(_) => Ok((id, fee)),
+        // A nonce counts only after those before it.
+        self.hand_in_earlier(nonce).await;
+        match self.hand_in(id).await {
+            Ok(()) => Ok((id, fee)),
             // Nobody answered: it may have arrived all the same, and is sent again until it expires.
             Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => {
                 Err(ApiError::new(error.code, format!("transaction {id} is written down and will be sent: {error}")))
@@ -111,13 +117,38 @@ impl WalletNode {
         }
     }
 
-    /// Hands a transaction in again; an error if the members refuse it for good.
-    async fn resubmit(&self, id: Digest) -> Result<(), ApiError> {
+    /// Hands a transaction in, for the first time or again.
+    async fn hand_in(&self, id: Digest) -> Result<(), ApiError> {
         let Some(hex) = self.journal.read(|pages| pages.sent.get(&id).map(|sent| sent.hex.clone())) else {
             return Ok(());
         };
-        match self.members.ask(|member| member.submit(hex.clone())).await {
-            Ok(_) => Ok(()),
+        self.members.ask(|member| member.submit(hex.clone())).await?;
+        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        Ok(())
+    }
+
+    /// Hands in what an earlier life of this process wrote down and did not get to hand in.
+    async fn hand_in_earlier(&self, nonce: u64) {
+        for (id, _) in self.open_in_order().into_iter().filter(|(_, sent)| sent.nonce < nonce) {
+            let is_known = self.handed_in.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+            if !is_known && let Err(error) = self.hand_in(id).await {
+                tracing::info!(%id, %error, "an earlier transaction is not taken");
+            }
+        }
+    }
+
+    /// What is on its way, by nonce.
+    fn open_in_order(&self) -> Vec<(Digest, Sent)> {
+        let mut open: Vec<(Digest, Sent)> =
+            self.journal.read(|pages| pages.sent.iter().map(|(id, sent)| (*id, sent.clone())).collect());
+        open.sort_by_key(|(_, sent)| sent.nonce);
+        open
+    }
+
+    /// Hands a transaction in again that a member doesn't know; an error if it is refused for good.
+    async fn resubmit(&self, id: Digest) -> Result<(), ApiError> {
+        match self.hand_in(id).await {
+            Ok(()) => Ok(()),
             Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => Ok(()),
             Err(error) => {
                 // It may have become final between the two questions.
@@ -133,33 +164,50 @@ impl WalletNode {
 
     /// Forgets a transaction that is final or that no block will take.
     fn close(&self, id: Digest) -> Result<(), ApiError> {
+        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.keep(|pages| {
             pages.sent.remove(&id);
             vec![Entry::Sent(id)]
         })
     }
 
-    /// What an earlier life of this process left on its way is followed to its end.
-    pub(super) async fn follow_sent(self: Arc<Self>) {
-        let open: Vec<Digest> = self.journal.read(|pages| pages.sent.keys().copied().collect());
-        for id in open {
-            let node = Arc::clone(&self);
-            tokio::spawn(async move {
-                loop {
-                    let expiry = node.journal.read(|pages| pages.sent.get(&id).map(|sent| sent.expiry));
-                    let Some(expiry) = expiry else { return };
-                    match node.wait_final(id).await {
-                        Ok(height) => return tracing::info!(%id, %height, "an earlier transaction is final"),
-                        Err(error) => tracing::info!(%id, %error, "an earlier transaction is not final"),
-                    }
-                    let past = node.account().await.is_ok_and(|account| account.height > expiry);
-                    if past && let Err(error) = node.close(id) {
-                        tracing::warn!(%id, %error, "an expired transaction can't be crossed off");
-                    }
-                    tokio::time::sleep(STATUS_WAIT).await;
-                }
-            });
+    /// Follows what is on its way to its end, also when nobody waits for it any more: after a crash
+    /// of ours, or when the member that had it is gone.
+    pub(super) async fn follow_sent(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
+        while !*stopping.borrow() {
+            let open = self.open_in_order();
+            if !open.is_empty()
+                && let Err(error) = self.look_after_sent(open).await
+            {
+                tracing::debug!(%error, "transactions wait");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+                _ = stopping.changed() => {}
+            }
         }
+    }
+
+    async fn look_after_sent(&self, open: Vec<(Digest, Sent)>) -> Result<(), ApiError> {
+        // Not while one is being made: it is written down a moment before it is handed in.
+        let _turn = self.side_turn.lock().await;
+        let height = self.account().await?.height;
+        for (id, sent) in open {
+            match self.members.ask(|member| member.transaction(id, Duration::ZERO)).await? {
+                TransactionStatus::Final { .. } => self.close(id)?,
+                TransactionStatus::Pending => {}
+                TransactionStatus::Unknown if height > sent.expiry => {
+                    tracing::warn!(%id, "a transaction expired before any block took it");
+                    self.close(id)?;
+                }
+                TransactionStatus::Unknown => {
+                    if let Err(error) = self.resubmit(id).await {
+                        tracing::warn!(%id, %error, "a transaction is refused");
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn insufficient_on_sidechain(&self, have: Amount, amount: Amount, fee: Amount) -> ApiError {
