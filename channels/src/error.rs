@@ -74,7 +74,9 @@ pub enum ConnectError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The wallet has too little.
-    #[error("there are {have} on chain to spend, the channel needs {need} (with {fee} fee and {reserve} kept for closes)")]
+    #[error(
+        "there are {have} on chain to spend, the channel needs {need} (with {fee} fee and {reserve} kept for closes)"
+    )]
     InsufficientFunds {
         /// What may be spent now.
         have: Amount,

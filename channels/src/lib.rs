@@ -20,8 +20,6 @@ pub use book::BookError;
 pub use config::{Config, Parts};
 pub use error::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError, StartError, WaitError};
 pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError};
-pub use model::{
-    Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer,
-};
+pub use model::{Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer};
 pub use node::{Node, OpenRequest};
 pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding};

@@ -24,8 +24,7 @@ fn reorganise(chain: &Chain, depth: u32, peer: &Peer) {
 fn two_blocks_are_reorganised_away_after_the_funding() {
     let chain = Chain::start();
     let [alice, mut bob] = funded(&chain, ["alice", "bob"]);
-    let request =
-        OpenRequest { peer: bob.peer_address(), amount: sat(300_000), push: msat(1_000_000), announce: true };
+    let request = OpenRequest { peer: bob.peer_address(), amount: sat(300_000), push: msat(1_000_000), announce: true };
     let channel = alice.on(|node| async move { node.open_channel(&request).await }).expect("a channel");
     chain.wait_mempool(1);
     chain.mine(2, &[&alice, &bob]);

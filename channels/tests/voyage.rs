@@ -102,9 +102,8 @@ fn open_pay_route_close() {
     }
     // Routing earned what the payers paid.
     let records = bob.node().records();
-    let earned: u64 =
-        records.iter().map(|record| record.forwarded_in.get()).sum::<u64>()
-            - records.iter().map(|record| record.forwarded_out.get()).sum::<u64>();
+    let earned: u64 = records.iter().map(|record| record.forwarded_in.get()).sum::<u64>()
+        - records.iter().map(|record| record.forwarded_out.get()).sum::<u64>();
     let paid: u64 = [&alice, &carol]
         .iter()
         .flat_map(|peer| peer.node().records())

@@ -146,7 +146,11 @@ impl Book {
             arrived: rows(store, ARRIVED, |key| key.parse().ok())?,
             peers: rows(store, PEERS, |key| key.parse().ok())?,
             tip: meta(store, META_TIP)?,
-            replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?.unwrap_or_default().into_iter().map(|h| h.0).collect(),
+            replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?
+                .unwrap_or_default()
+                .into_iter()
+                .map(|h| h.0)
+                .collect(),
             ..Pages::default()
         };
         Ok(Self { pages: Mutex::new(pages), changed: watch::Sender::new(0) })

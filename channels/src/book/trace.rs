@@ -74,6 +74,10 @@ pub(crate) struct Spend {
 pub(crate) struct Trace {
     pub(crate) funded_at: Option<BtcHeight>,
     pub(crate) close: Option<CloseTx>,
+    /// The tip at which LDK had nothing more to wait for on the chain. What it then calls spendable is
+    /// known as a claim only some moments later: so nothing is settled before the next tip.
+    #[serde(default)]
+    pub(crate) resolved_at: Option<BtcHeight>,
     pub(crate) claims: Vec<Claim>,
     pub(crate) spends: BTreeMap<Txid, Spend>,
 }
@@ -89,6 +93,7 @@ impl Trace {
         let before = self.clone();
         self.funded_at = self.funded_at.filter(|at| *at <= height);
         self.close = self.close.take().filter(|close| close.height <= height);
+        self.resolved_at = self.resolved_at.filter(|at| *at <= height);
         self.spends.retain(|_, spend| spend.height <= height);
         *self != before
     }
@@ -125,8 +130,7 @@ struct Watched {
 
 impl Watched {
     fn new(pages: &Pages) -> Self {
-        let mut watched =
-            Self { fundings: BTreeMap::new(), funding_txids: BTreeMap::new(), coins: BTreeMap::new() };
+        let mut watched = Self { fundings: BTreeMap::new(), funding_txids: BTreeMap::new(), coins: BTreeMap::new() };
         for (id, facts) in &pages.facts {
             let trace = pages.traces.get(id);
             watched.fundings.insert(facts.funding, *id);
@@ -158,7 +162,13 @@ impl Tracer {
         self.book.read().tip
     }
 
-    fn read_transaction(&self, tx: &Transaction, height: BtcHeight, pages: &mut Pages, watched: &mut Watched) -> Vec<Row> {
+    fn read_transaction(
+        &self,
+        tx: &Transaction,
+        height: BtcHeight,
+        pages: &mut Pages,
+        watched: &mut Watched,
+    ) -> Vec<Row> {
         let mut touched = Vec::new();
         let txid = tx.compute_txid();
         for id in watched.funding_txids.get(&txid).into_iter().flatten() {
@@ -220,13 +230,8 @@ impl Tracer {
             };
             // A second-stage transaction only moves the payment to an output that is swept later.
             let value = if kind == ArrivalKind::Htlc { 0 } else { value };
-            let spend = by_channel.entry(id).or_insert(Spend {
-                kind,
-                height,
-                spent: Vec::new(),
-                gross_sat: 0,
-                fee_sat: 0,
-            });
+            let spend =
+                by_channel.entry(id).or_insert(Spend { kind, height, spent: Vec::new(), gross_sat: 0, fee_sat: 0 });
             spend.spent.push(outpoint);
             spend.gross_sat += value;
             spend.fee_sat += if kind == ArrivalKind::Htlc { 0 } else { fee_share };

@@ -215,14 +215,13 @@ impl KVStoreSync for Kv {
     fn list(&self, primary: &str, secondary: &str) -> Result<Vec<String>, io::Error> {
         let prefix = flat(primary, secondary, "");
         let stored = self.store.scan(TABLE, prefix.as_bytes()).map_err(failed)?;
-        let mut keys: BTreeMap<String, bool> = stored
-            .into_iter()
-            .filter_map(|(key, _)| String::from_utf8(key).ok())
-            .map(|key| (key, true))
-            .collect();
+        let mut keys: BTreeMap<String, bool> =
+            stored.into_iter().filter_map(|(key, _)| String::from_utf8(key).ok()).map(|key| (key, true)).collect();
         let stage = self.stage();
         for staged in [&stage.in_flight, &stage.round.writes] {
-            keys.extend(staged.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(k, v)| (k.clone(), v.is_some())));
+            keys.extend(
+                staged.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(k, v)| (k.clone(), v.is_some())),
+            );
         }
         Ok(keys.into_iter().filter(|(_, there)| *there).map(|(key, _)| key[prefix.len()..].to_owned()).collect())
     }

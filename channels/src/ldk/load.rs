@@ -154,14 +154,13 @@ fn channel_manager(
         config.user_config(),
         monitors.iter().map(|(_, monitor)| monitor).collect(),
     );
-    let (seen, manager) = <(BlockHash, ChannelManager)>::read(&mut Cursor::new(&bytes), args)
-        .map_err(damaged("the channel manager"))?;
+    let (seen, manager) =
+        <(BlockHash, ChannelManager)>::read(&mut Cursor::new(&bytes), args).map_err(damaged("the channel manager"))?;
     Ok((Some(seen), manager))
 }
 
 fn sweeper(base: &Base, tip: BestBlock) -> Result<(BestBlock, Sweeper), StartError> {
-    let (broadcaster, fees, keys) =
-        (Arc::clone(&base.broadcaster), Arc::clone(&base.fees), Arc::clone(&base.keys));
+    let (broadcaster, fees, keys) = (Arc::clone(&base.broadcaster), Arc::clone(&base.fees), Arc::clone(&base.keys));
     let (change, kv, log) = (Arc::clone(&base.keys), Arc::clone(&base.kv), Arc::clone(&base.log));
     let filter: Option<Arc<AnyFilter>> = None;
     match stored(&base.kv, OUTPUT_SWEEPER_PERSISTENCE_KEY)? {
@@ -216,13 +215,8 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
     let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());
     let broadcaster = Arc::new(broadcaster);
-    let persister = Arc::new(Monitors::new(
-        Arc::clone(&kv),
-        Arc::clone(&log),
-        &keys,
-        Arc::clone(&broadcaster),
-        Arc::clone(&fees),
-    ));
+    let persister =
+        Arc::new(Monitors::new(Arc::clone(&kv), Arc::clone(&log), &keys, Arc::clone(&broadcaster), Arc::clone(&fees)));
     let monitors = persister
         .format()
         .read_all_channel_monitors_with_updates()
@@ -272,10 +266,9 @@ async fn assemble(
     let tip = synchronize_listeners(&source, config.network, &mut headers, listeners).await.map_err(chain_error)?;
     for (_, (monitor, ..)) in monitors {
         let id = monitor.channel_id();
-        base.chain_monitor.load_existing_monitor(id, monitor).map_err(|()| StartError::Damaged {
-            part: "a channel monitor",
-            reason: format!("{id} is there twice"),
-        })?;
+        base.chain_monitor
+            .load_existing_monitor(id, monitor)
+            .map_err(|()| StartError::Damaged { part: "a channel monitor", reason: format!("{id} is there twice") })?;
     }
     let channel_manager = Arc::new(manager);
     let (peer_manager, onion, gossip) = peer_manager(&base, &channel_manager);

@@ -26,26 +26,13 @@ pub(crate) use super::log::Log;
 pub(crate) type AnyFilter = dyn Filter + Send + Sync;
 pub(crate) type AnyLookup = dyn UtxoLookup + Send + Sync;
 
-pub(crate) type ChainMonitor = LdkChainMonitor<
-    InMemorySigner,
-    Arc<AnyFilter>,
-    Arc<Broadcaster>,
-    Arc<Fees>,
-    Arc<Log>,
-    Arc<Monitors>,
-    Arc<Keys>,
->;
+pub(crate) type ChainMonitor =
+    LdkChainMonitor<InMemorySigner, Arc<AnyFilter>, Arc<Broadcaster>, Arc<Fees>, Arc<Log>, Arc<Monitors>, Arc<Keys>>;
 pub(crate) type Graph = NetworkGraph<Arc<Log>>;
 pub(crate) type Gossip = P2PGossipSync<Arc<Graph>, Arc<AnyLookup>, Arc<Log>>;
 pub(crate) type Scorer = ProbabilisticScorer<Arc<Graph>, Arc<Log>>;
-pub(crate) type Router = DefaultRouter<
-    Arc<Graph>,
-    Arc<Log>,
-    Arc<Keys>,
-    Arc<RwLock<Scorer>>,
-    ProbabilisticScoringFeeParameters,
-    Scorer,
->;
+pub(crate) type Router =
+    DefaultRouter<Arc<Graph>, Arc<Log>, Arc<Keys>, Arc<RwLock<Scorer>>, ProbabilisticScoringFeeParameters, Scorer>;
 pub(crate) type MessageRouter = DefaultMessageRouter<Arc<Graph>, Arc<Log>, Arc<Keys>>;
 pub(crate) type ChannelManager = LdkChannelManager<
     Arc<ChainMonitor>,

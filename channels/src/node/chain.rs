@@ -38,6 +38,10 @@ impl Node {
                 Ok((_, moved)) => {
                     was_down = false;
                     if moved {
+                        // A block that came in between: who sees the channels' tip sees the wallet's, too.
+                        if let Err(error) = wallet.step().await {
+                            tracing::debug!(%error, "the wallet reads the block later");
+                        }
                         self.new_tip();
                     }
                 }
@@ -63,6 +67,7 @@ impl Node {
         self.sweep();
         self.announce_now();
         self.chain_monitor.archive_fully_resolved_channel_monitors();
+        self.note_resolved(tip.height);
         self.synced.send_replace(tip);
         self.book.touch();
         self.emit(Event::Synced { tip });

@@ -1,7 +1,7 @@
 //! The list of channels.
 
 use super::{Node, count};
-use crate::book::{Flow, Row, ANCHORS_SAT};
+use crate::book::{ANCHORS_SAT, Flow, Row};
 use crate::{Channel, ChannelId, ChannelState, FindError};
 use bitcoin::{Amount, OutPoint};
 use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
@@ -135,7 +135,8 @@ impl Node {
                 }
                 // The tracer knows it from the block, unless that came before LDK's event. LDK keeps the
                 // short id when a reorganisation takes the confirmations away.
-                let confirmed = details.short_channel_id.filter(|_| details.confirmations.is_some_and(|depth| depth > 0));
+                let confirmed =
+                    details.short_channel_id.filter(|_| details.confirmations.is_some_and(|depth| depth > 0));
                 let Some(height) = confirmed.and_then(|scid| u32::try_from(scid >> 40).ok()) else { continue };
                 let trace = pages.traces.entry(id).or_default();
                 if trace.funded_at.is_none() {
@@ -150,13 +151,10 @@ impl Node {
     /// How many channels need a reserve in the wallet: open, pending, or closed by force and not
     /// resolved yet.
     pub(super) fn channels_with_reserve(&self) -> u32 {
-        let mut ids: Vec<_> =
-            self.channel_manager.list_channels().iter().map(|channel| channel.channel_id).collect();
+        let mut ids: Vec<_> = self.channel_manager.list_channels().iter().map(|channel| channel.channel_id).collect();
         for id in self.chain_monitor.list_monitors() {
-            let unresolved = self
-                .chain_monitor
-                .get_monitor(id)
-                .is_ok_and(|monitor| !monitor.get_claimable_balances().is_empty());
+            let unresolved =
+                self.chain_monitor.get_monitor(id).is_ok_and(|monitor| !monitor.get_claimable_balances().is_empty());
             if unresolved && !ids.contains(&id) {
                 ids.push(id);
             }

@@ -32,8 +32,7 @@ impl Node {
     fn begin_close(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {
         let id_of_ldk = LdkChannelId(id.0);
         let channels = self.channel_manager.list_channels();
-        let details =
-            channels.iter().find(|details| details.channel_id == id_of_ldk).ok_or(CloseError::Unknown(id))?;
+        let details = channels.iter().find(|details| details.channel_id == id_of_ldk).ok_or(CloseError::Unknown(id))?;
         let peer = details.counterparty.node_id;
         if !force && self.peer_manager.peer_by_node_id(&peer).is_none() {
             return Err(CloseError::Offline { peer });

@@ -9,7 +9,8 @@ use crate::{ChannelId, CloseKind, Direction, Event, PaymentFailure, PaymentHash,
 use bitcoin::{OutPoint, ScriptBuf};
 use lightning::events::bump_transaction::BumpTransactionEvent;
 use lightning::events::{
-    ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds, PaymentFailureReason, PaymentPurpose, ReplayEvent,
+    ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds, PaymentFailureReason, PaymentPurpose,
+    ReplayEvent,
 };
 use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
@@ -158,9 +159,8 @@ impl Node {
         // LDK does not list a channel that is not accepted yet.
         let need = self.reserve_for(self.channels_with_reserve().saturating_add(1));
         if have < need {
-            let message = format!(
-                "I have {have} on chain and need {need}, to lift the fees of closes by force: fund me first"
-            );
+            let message =
+                format!("I have {have} on chain and need {need}, to lift the fees of closes by force: fund me first");
             let _ = self.channel_manager.force_close_broadcasting_latest_txn(&temporary, &peer, message);
             return;
         }

@@ -98,12 +98,7 @@ impl Node {
                 () = stopping.stopped() => {}
             }
         });
-        let follow = Follow {
-            wallet: wallet_sync,
-            listeners,
-            tip: loaded_rest.tip,
-            headers: loaded_rest.headers,
-        };
+        let follow = Follow { wallet: wallet_sync, listeners, tip: loaded_rest.tip, headers: loaded_rest.headers };
         node.spawn(Arc::clone(&node).follow(follow));
         node.spawn(Arc::clone(&node).process_background());
         node.spawn(Arc::clone(&node).listen(listener));
@@ -262,11 +257,7 @@ impl Node {
     }
 
     /// Waits until `look` finds something, looking again after each change; `None` at `deadline`.
-    async fn wait_for<T>(
-        &self,
-        deadline: tokio::time::Instant,
-        mut look: impl FnMut() -> Option<T>,
-    ) -> Option<T> {
+    async fn wait_for<T>(&self, deadline: tokio::time::Instant, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         let mut changes = self.book.changes();
         loop {
             if let Some(found) = look() {

@@ -93,10 +93,8 @@ impl Node {
 
     /// Waits until the channel carries payments, or is gone; `None` if neither by `deadline`.
     pub async fn wait_usable(&self, id: ChannelId, deadline: Instant) -> Option<Channel> {
-        self.wait_for(deadline, || {
-            self.channel(id).filter(|channel| channel.state == crate::ChannelState::Usable)
-        })
-        .await
+        self.wait_for(deadline, || self.channel(id).filter(|channel| channel.state == crate::ChannelState::Usable))
+            .await
     }
 
     pub(super) fn new_user_id(&self) -> u128 {

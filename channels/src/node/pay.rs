@@ -4,9 +4,7 @@ use super::Node;
 use crate::book::now;
 use crate::{Direction, PayError, Payment, PaymentFailure, PaymentHash, PaymentState};
 use lightning::ln::channel_state::ChannelDetails;
-use lightning::ln::channelmanager::{
-    Bolt11PaymentError, PaymentId, RecentPaymentDetails, Retry, RetryableSendFailure,
-};
+use lightning::ln::channelmanager::{Bolt11PaymentError, PaymentId, RecentPaymentDetails, Retry, RetryableSendFailure};
 use lightning::routing::router::RouteParametersConfig;
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
 use std::time::Duration;
@@ -124,8 +122,7 @@ impl Node {
     /// Waits until an invoice of ours is paid; `None` if it isn't in time.
     pub async fn wait_received(&self, hash: PaymentHash, timeout: Duration) -> Option<Payment> {
         self.wait_for(Instant::now() + timeout, || {
-            self.payment(Direction::In, hash)
-                .filter(|payment| matches!(payment.state, PaymentState::Succeeded { .. }))
+            self.payment(Direction::In, hash).filter(|payment| matches!(payment.state, PaymentState::Succeeded { .. }))
         })
         .await
     }

@@ -91,11 +91,8 @@ impl Node {
 
     async fn dial(&self, peer: &PeerAddress) -> Result<(), ConnectError> {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
-        let unreachable = |reason: String| ConnectError::Unreachable {
-            node_id: peer.node_id,
-            address: peer.address.clone(),
-            reason,
-        };
+        let unreachable =
+            |reason: String| ConnectError::Unreachable { node_id: peer.node_id, address: peer.address.clone(), reason };
         let stream = tokio::time::timeout_at(deadline, TcpStream::connect(&peer.address))
             .await
             .map_err(|_| unreachable("no answer".into()))?

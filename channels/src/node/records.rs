@@ -1,11 +1,11 @@
 //! Each channel's account, made from what the book has noted.
 
 use super::Node;
-use crate::book::{ANCHOR_SAT, ANCHORS_SAT, ClaimKind, Closed, Facts, Flow, Pages, Trace};
+use crate::book::{ANCHOR_SAT, ANCHORS_SAT, ClaimKind, Closed, Facts, Flow, Pages, Row, Trace};
 use crate::{Arrival, ArrivalKind, ChannelId, ChannelRecord, CloseKind, Closing, Funding};
 use bitcoin::Amount;
 use lightning::ln::types::ChannelId as LdkChannelId;
-use windlass_types::Msat;
+use windlass_types::{BtcHeight, Msat};
 
 const SAT: u64 = 1000;
 
@@ -25,7 +25,25 @@ impl Node {
         let flow = pages.flows.get(&id).copied().unwrap_or_default();
         let nothing = Trace::default();
         let trace = pages.traces.get(&id).unwrap_or(&nothing);
-        Some(account(&pages, id, facts, flow, trace, unresolved))
+        let is_quiet = trace.resolved_at.is_some_and(|at| at < self.synced_to().height);
+        Some(account(&pages, id, facts, flow, trace, Open { unresolved, is_quiet }))
+    }
+
+    /// At each tip: notes for which channels that were closed by force LDK has nothing to wait for.
+    pub(super) fn note_resolved(&self, tip: BtcHeight) {
+        let is_open = |facts: &Facts| facts.closed.as_ref().is_some_and(|closed| closed.kind != CloseKind::Cooperative);
+        let closed: Vec<ChannelId> =
+            self.book.read().facts.iter().filter(|(_, facts)| is_open(facts)).map(|(id, _)| *id).collect();
+        for id in closed {
+            let is_resolved = self.unresolved(id) == Amount::ZERO;
+            self.book.write(|pages| {
+                let trace = pages.traces.entry(id).or_default();
+                let at = if is_resolved && trace.close.is_some() { trace.resolved_at.or(Some(tip)) } else { None };
+                let changed = at != trace.resolved_at;
+                trace.resolved_at = at;
+                changed.then_some(Row::Trace(id))
+            });
+        }
     }
 
     /// What LDK still waits for on the chain.
@@ -36,32 +54,37 @@ impl Node {
     }
 }
 
-fn account(
-    pages: &Pages,
-    id: ChannelId,
-    facts: &Facts,
-    flow: Flow,
-    trace: &Trace,
+/// What is open on the chain.
+struct Open {
+    /// LDK still waits for so much.
     unresolved: Amount,
-) -> ChannelRecord {
+    /// LDK has waited for nothing since the tip before.
+    is_quiet: bool,
+}
+
+fn account(pages: &Pages, id: ChannelId, facts: &Facts, flow: Flow, trace: &Trace, open: Open) -> ChannelRecord {
     let balance_msat = facts.balance_msat(&flow);
     let arrivals = arrivals(pages, trace);
-    let waiting: u64 =
-        trace.open_claims().filter(|claim| claim.kind != ClaimKind::Anchor && claim.kind != ClaimKind::Htlc).map(|claim| claim.value_sat).sum();
+    let waiting: u64 = trace
+        .open_claims()
+        .filter(|claim| claim.kind != ClaimKind::Anchor && claim.kind != ClaimKind::Htlc)
+        .map(|claim| claim.value_sat)
+        .sum();
     let cooperative = facts.closed.as_ref().is_some_and(|closed| closed.kind == CloseKind::Cooperative);
     let confirmed = trace.close.is_some();
     let pending = match (&facts.closed, confirmed && cooperative) {
         // LDK waits for six confirmations, but the wallet has it.
         (Some(_), true) | (None, _) => Amount::ZERO,
-        (Some(_), false) => unresolved + Amount::from_sat(waiting),
+        (Some(_), false) => open.unresolved + Amount::from_sat(waiting),
     };
-    let settled = facts.closed.is_some() && confirmed && pending == Amount::ZERO;
+    let settled = facts.closed.is_some() && confirmed && pending == Amount::ZERO && (cooperative || open.is_quiet);
     let closing = facts.closed.as_ref().map(|closed| closing(facts, trace, closed, balance_msat, &arrivals, settled));
     let gross: u64 = arrivals.iter().map(|arrival| arrival.gross.to_sat()).sum();
     let accounted = closing.as_ref().map_or(0, |closing| {
         (closing.fee + closing.anchors).to_sat() * SAT + closing.rounding.get() + closing.in_flight.get()
     });
-    let difference_msat = if settled { signed(balance_msat + gift(facts, &arrivals) * SAT) - signed(accounted + gross * SAT) } else { 0 };
+    let difference_msat =
+        if settled { signed(balance_msat + gift(facts, &arrivals) * SAT) - signed(accounted + gross * SAT) } else { 0 };
     let funding_fee = pages.openings.get(&facts.user_id).and_then(|opening| opening.funding).map_or(0, |(_, fee)| fee);
     ChannelRecord {
         id,
@@ -69,11 +92,7 @@ fn account(
         we_funded: facts.we_funded,
         announced: facts.announce,
         capacity: Amount::from_sat(facts.capacity_sat),
-        funding: Funding {
-            outpoint: facts.funding,
-            height: trace.funded_at,
-            fee: Amount::from_sat(funding_fee),
-        },
+        funding: Funding { outpoint: facts.funding, height: trace.funded_at, fee: Amount::from_sat(funding_fee) },
         opening: Msat::new(facts.opening_msat()),
         received: Msat::new(flow.received_msat),
         sent: Msat::new(flow.sent_msat),
@@ -162,8 +181,11 @@ fn closing(
         return closing;
     }
     let gross: u64 = arrivals.iter().map(|arrival| arrival.gross.to_sat()).sum();
-    let anchors_back: u64 =
-        arrivals.iter().filter(|arrival| arrival.kind == ArrivalKind::Anchor).map(|arrival| arrival.gross.to_sat()).sum();
+    let anchors_back: u64 = arrivals
+        .iter()
+        .filter(|arrival| arrival.kind == ArrivalKind::Anchor)
+        .map(|arrival| arrival.gross.to_sat())
+        .sum();
     let anchors_out: u64 = if facts.we_funded && kind != CloseKind::Cooperative {
         close.outputs.iter().filter(|output| output.value_sat == ANCHOR_SAT).map(|output| output.value_sat).sum()
     } else {

@@ -233,8 +233,7 @@ impl Peer {
 
     /// Opens a channel and mines until both can use it.
     pub fn open(&self, to: &Self, amount: u64, push_msat: u64, announce: bool, chain: &Chain) -> Channel {
-        let request =
-            OpenRequest { peer: to.peer_address(), amount: sat(amount), push: msat(push_msat), announce };
+        let request = OpenRequest { peer: to.peer_address(), amount: sat(amount), push: msat(push_msat), announce };
         let channel = self.on(|node| async move { node.open_channel(&request).await }).expect("a channel");
         chain.wait_mempool(1);
         chain.mine(6, &[self, to]);
