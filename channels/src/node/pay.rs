@@ -150,7 +150,7 @@ impl Node {
             clean.parse().map_err(|error: lightning_invoice::ParseOrSemanticError| malformed(error.to_string()))?;
         let found = invoice.network();
         if found != self.config.network {
-            return Err(PayError::WrongNetwork { found: found.to_string(), expected: self.config.network });
+            return Err(PayError::WrongNetwork { found: network_name(found), expected: self.config.network });
         }
         let hash = PaymentHash(*invoice.payment_hash().as_ref());
         match self.payment(Direction::Out, hash).map(|payment| payment.state) {
@@ -209,5 +209,13 @@ fn memo(invoice: &Bolt11Invoice) -> String {
     match invoice.description() {
         Bolt11InvoiceDescriptionRef::Direct(text) => text.as_inner().0.clone(),
         Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),
+    }
+}
+
+/// A network in words: "bitcoin" alone could mean all of them.
+fn network_name(network: bitcoin::Network) -> String {
+    match network {
+        bitcoin::Network::Bitcoin => "Bitcoin's main network".into(),
+        other => other.to_string(),
     }
 }
