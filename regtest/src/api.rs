@@ -240,8 +240,8 @@ pub struct Sent {
     /// Its fee.
     #[serde(with = "sat", rename = "fee_sat")]
     pub fee: Amount,
-    /// In this block.
-    pub height: BtcHeight,
+    /// In this block; none where nobody waited for it.
+    pub height: Option<BtcHeight>,
 }
 
 /// Send on the sidechain.

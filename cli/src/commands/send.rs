@@ -23,12 +23,13 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
     let body = Send { node: args.node.clone(), to: args.to.clone(), amount: args.amount };
     let sent: Sent = ctx.ask("send", &body).await?;
     ctx.out.result(&sent, |_| {
+        let place =
+            sent.height.map_or_else(|| ", not in a block yet".into(), |height| format!(" in Bitcoin block {height}"));
         format!(
-            "{} sent {} to {} in Bitcoin block {} (fee {})\n  by {}",
+            "{} sent {} to {}{place} (fee {})\n  by {}",
             args.node,
             money::btc(args.amount),
             args.to,
-            sent.height,
             money::btc(sent.fee),
             sent.txid
         )

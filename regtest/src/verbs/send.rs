@@ -20,9 +20,12 @@ pub async fn send(call: Call, ask: Send) -> Result<Sent, ApiError> {
     let request = SendRequest { to: to.to_string(), amount: ask.amount };
     let sent = wallet.send(&request).await.map_err(|error| fund(error, &ask.node, ask.amount))?;
     call.step(1, 2, "sent", format!("{} in {}", btc(ask.amount), sent.txid));
-    let tip = if call.no_wait { hub.miner().tip().await? } else { hub.mine(1).await? };
+    if call.no_wait {
+        return Ok(Sent { txid: sent.txid, fee: sent.fee, height: None });
+    }
+    let tip = hub.mine(1).await?;
     call.step(2, 2, "confirmed", format!("block {}", tip.height));
-    Ok(Sent { txid: sent.txid, fee: sent.fee, height: tip.height })
+    Ok(Sent { txid: sent.txid, fee: sent.fee, height: Some(tip.height) })
 }
 
 /// Refuses what Bitcoin would not relay.
