@@ -90,6 +90,7 @@ impl Node {
         let (node, loaded_rest) = Self::assemble(config, parts, address, book, loaded);
         node.start_committer();
         node.settle_the_past().await;
+        node.note_resolved(node.synced_to().height);
         let (relay, stopping) = (loaded_rest.relay, Arc::clone(&node));
         node.spawn(async move {
             // What is left in its queue, LDK sends again after the next start.
