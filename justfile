@@ -19,6 +19,9 @@ test: (_with-bitcoind "cargo test --locked --workspace --exclude windlass-tests"
 # The whole system with real processes.
 e2e *ARGS: (_with-bitcoind "cargo test --locked --package windlass-tests --test e2e -- " + ARGS)
 
+# A disk that fills up: needs root, for it mounts a small one.
+full-disk: (_with-bitcoind "cargo test --locked --workspace --test e2e -- --ignored full_disk")
+
 # Agreement, key generation and signing in simulation: crashes, partitions and lies from a seed.
 sim:
     cargo test --locked --package windlass-sidechain --package windlass-peg --package windlass-ledger

@@ -9,6 +9,7 @@ mod channels;
 mod crash;
 mod custody;
 mod follower;
+mod full_disk;
 mod networks;
 mod peg;
 mod tutorial;

@@ -61,6 +61,9 @@ pub enum HubCommand {
     Run(RunArgs),
 }
 
+/// The exit code after a panic, as Rust's own.
+const PANIC_EXIT: i32 = 101;
+
 /// Which process this one is to be.
 #[derive(Debug)]
 pub enum Process {
@@ -80,6 +83,7 @@ pub enum Process {
 /// It can't start, or can't go on.
 pub fn run(process: Process) -> Result<(), ApiError> {
     log();
+    end_on_panic();
     match process {
         Process::Member(dir) => on_threads(windlass_node::member::run(dir)),
         // Brings its own threads.
@@ -90,6 +94,17 @@ pub fn run(process: Process) -> Result<(), ApiError> {
         }
         Process::Hub(dir) => on_threads(async move { windlass_regtest::hub::run(&dir).await }),
     }
+}
+
+/// A panic in one task leaves a process that looks alive and does not do its work: agreement's
+/// storage panics when its disk is full, for one. Everything here survives a sudden end, so end.
+fn end_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        tracing::error!("the process ends: a part of it failed, and without it the rest would only seem to work");
+        std::process::exit(PANIC_EXIT);
+    }));
 }
 
 fn on_threads<E: std::error::Error>(work: impl Future<Output = Result<(), E>>) -> Result<(), ApiError> {
