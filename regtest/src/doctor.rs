@@ -1,7 +1,7 @@
 //! What the machine has and lacks, each missing thing with the command that installs it.
 
 use crate::{
-    bitcoind::{ResolveError, Resolved, Resolver, chain},
+    bitcoind::{BUILD_BYTES_MIN, ResolveError, Resolved, Resolver, chain},
     command, ports,
 };
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,6 @@ use std::{
 
 /// How long one look may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Room for the build of bitcoind.
-const BUILD_BYTES_MIN: u64 = 1_000_000_000;
 /// Room for a network's data.
 const NETWORK_BYTES_MIN: u64 = 500_000_000;
 

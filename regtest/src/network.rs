@@ -27,6 +27,11 @@ const HUB_END: Duration = Duration::from_secs(20);
 /// How long another `up` or `down` may hold the lock; a build of bitcoind happens outside of it.
 const LOCK: Duration = Duration::from_secs(300);
 
+/// Held while ports are chosen; lies beside the networks.
+const PORTS_LOCK: &str = ".ports.lock";
+/// Less room than this would end in the middle of something.
+const DISK_BYTES_MIN: u64 = 100_000_000;
+
 /// One network on this machine.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -126,8 +131,9 @@ impl Network {
             None => Run::new(&self.layout, plan).map_err(run_failed)?,
         };
         fs::create_dir_all(self.layout.root()).map_err(|error| self.failed("the network's folder", error))?;
+        self.check_disk()?;
         // Two networks that start at once must not choose the same ports.
-        let path = self.layout.siblings().join(".ports.lock");
+        let path = self.layout.siblings().join(PORTS_LOCK);
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock =
             lock.and_then(|file| file.lock().map(|()| file)).map_err(|error| self.failed("the port lock", error))?;
@@ -136,6 +142,18 @@ impl Network {
         run.write(&self.layout).map_err(run_failed)?;
         drop(lock);
         Ok(run)
+    }
+
+    /// Refuses to start where it would soon end: bitcoind stops by itself when the disk is full.
+    fn check_disk(&self) -> Result<(), ApiError> {
+        let root = self.layout.root();
+        let free = crate::doctor::free_bytes(root).map_err(|error| self.failed("the disk", error.into()))?;
+        if free >= DISK_BYTES_MIN {
+            return Ok(());
+        }
+        let (free, least) = (free / 1_000_000, DISK_BYTES_MIN / 1_000_000);
+        Err(ApiError::failed(format!("{free} MB are free at {}, a network needs {least} MB", root.display()))
+            .hint("see what fills the disk", format!("df -h {}", root.display())))
     }
 
     /// Stops everything, in order; says whether anything ran. With `wipe`, deletes the network's
@@ -171,9 +189,22 @@ impl Network {
         if wipe {
             let root = self.layout.root();
             fs::remove_dir_all(root).map_err(|error| self.failed("the network's folder", error))?;
+            self.leave_nothing();
         }
         drop(lock);
         Ok(ran)
+    }
+
+    /// Removes the folders above the network's if they hold nothing any more.
+    fn leave_nothing(&self) {
+        let siblings = self.layout.siblings();
+        let names = fs::read_dir(siblings).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        if names.into_iter().all(|name| name == PORTS_LOCK) {
+            // Whoever is quicker and uses them again keeps them: only empty folders can be removed.
+            let _ = fs::remove_file(siblings.join(PORTS_LOCK));
+            let _ = fs::remove_dir(siblings);
+            let _ = siblings.parent().map(fs::remove_dir);
+        }
     }
 
     /// Ends processes that outlived their hub, the hub first.

@@ -13,6 +13,7 @@ mod version;
 
 pub use cache::CacheError;
 pub use release::{Release, ReleaseError};
+pub(crate) use source::BYTES_MIN as BUILD_BYTES_MIN;
 pub use source::{Source, SourceError};
 pub use version::{OLDEST, Version, VersionError, probe};
 

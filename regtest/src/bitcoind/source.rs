@@ -55,6 +55,8 @@ const CMAKE_FLAGS: &[&str] = &[
 
 /// One compilation at its largest, in kilobytes.
 const JOB_MEMORY_KB: u64 = 2_000_000;
+/// Room for the build; it takes half of it.
+pub(crate) const BYTES_MIN: u64 = 500_000_000;
 /// How long cargo may take to fetch a package of a few megabytes.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(300);
 /// The share of an error that the end of the log gives.
@@ -76,6 +78,14 @@ pub enum SourceError {
         missing: Vec<String>,
         /// What installs all of it.
         command: String,
+    },
+    /// The disk is too full.
+    #[error("the build needs {} MB at {path}, and {} MB are free", BYTES_MIN / 1_000_000, free_bytes / 1_000_000)]
+    Disk {
+        /// The cache's folder.
+        path: String,
+        /// What is free.
+        free_bytes: u64,
     },
     /// cargo could not fetch the package.
     #[error("the source cannot be fetched")]
@@ -136,6 +146,11 @@ impl Source {
                 missing: missing.into_iter().map(|item| item.name.into()).collect(),
                 command,
             });
+        }
+        // Where the room can't be asked for, the build finds out.
+        let free_bytes = doctor::free_bytes(cache).unwrap_or(u64::MAX);
+        if free_bytes < BYTES_MIN {
+            return Err(SourceError::Disk { path: cache.display().to_string(), free_bytes });
         }
         let work = cache::work(cache, &self.key());
         fs::create_dir_all(&work).map_err(CacheError::at(&work))?;
