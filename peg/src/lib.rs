@@ -11,6 +11,7 @@
 //! the ledger's; this crate never decides it.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod deposit;
 pub mod dkg;

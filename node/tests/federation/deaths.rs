@@ -110,3 +110,30 @@ async fn case_11_a_bitcoind_that_stops_and_starts_again_stops_no_transfer() {
     assert!(fed.any().chain().await.expect("a tip").height > before);
     fed.check_reserves().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_27_members_killed_during_key_generation_end_in_one_key() {
+    let mut fed = Fed::new(Params::default()).await;
+    fed.lay_out();
+    (0..4).for_each(|m| fed.start(m));
+    // Each is killed as soon as it has saved a share, or a little into its start.
+    for m in 0..4 {
+        let dir = fed.member_dir(m);
+        eventually("it has a share, or knows of none", || async {
+            let saved = dir.join("share.pending").exists() || dir.join("share.key").exists();
+            (saved || dir.join("member.json").exists()).then_some(())
+        })
+        .await;
+        fed.kill(m);
+        fed.start(m);
+    }
+    fed.start_all().await;
+    let files: Vec<_> =
+        (0..4).map(|m| std::fs::read(fed.member_dir(m).join("genesis.json")).expect("a genesis")).collect();
+    assert!(files.windows(2).all(|w| w[0] == w[1]));
+    for m in 0..4 {
+        use std::os::unix::fs::PermissionsExt as _;
+        let share = fed.member_dir(m).join("share.key");
+        assert_eq!(std::fs::metadata(share).expect("a share").permissions().mode() & 0o777, 0o600);
+    }
+}

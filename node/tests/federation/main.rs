@@ -1,5 +1,7 @@
 //! Federations of four member processes on a real bitcoind.
 
+#![allow(clippy::unwrap_used)]
+
 mod chain;
 mod deaths;
 mod fed;

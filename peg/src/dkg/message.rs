@@ -40,7 +40,7 @@ impl SignedPackage {
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Accusation {
     /// Two different packages, both signed for the same session: a proof.
-    Equivocation(SignedPackage, SignedPackage),
+    Equivocation(Box<[SignedPackage; 2]>),
     /// The accuser's word alone: a broken package, a wrong share, a false echo.
     Word(String),
 }

@@ -82,10 +82,8 @@ pub enum DkgFailure {
     Equivocated {
         /// The culprit.
         member: u16,
-        /// One package.
-        first: SignedPackage,
-        /// The other.
-        second: SignedPackage,
+        /// The two packages.
+        proof: Box<[SignedPackage; 2]>,
     },
     /// A member sent what the protocol forbids, to this member.
     #[error("member {member} broke the protocol: {reason}")]
@@ -445,9 +443,7 @@ impl<I: Identity, R: RngCore + CryptoRng> Dkg<I, R> {
 
     fn fail(&mut self, failure: DkgFailure, session: Option<Digest>, out: &mut Vec<DkgEvent>) {
         let accusation = match &failure {
-            DkgFailure::Equivocated { member, first, second } => {
-                Some((*member, Accusation::Equivocation(first.clone(), second.clone())))
-            }
+            DkgFailure::Equivocated { member, proof } => Some((*member, Accusation::Equivocation(proof.clone()))),
             DkgFailure::Misbehaved { member, reason } => Some((*member, Accusation::Word(reason.clone()))),
             _ => None,
         };

@@ -125,7 +125,7 @@ impl Session {
             }
             // Signatures may differ where the packages don't.
             Some(known) if known.package == package.package => Ok(()),
-            Some(known) => Err(DkgFailure::Equivocated { member: author, first: known.clone(), second: package }),
+            Some(known) => Err(DkgFailure::Equivocated { member: author, proof: Box::new([known.clone(), package]) }),
         }
     }
 
@@ -153,12 +153,13 @@ impl Session {
     pub(super) fn judge(&self, identity: &impl Identity, by: u16, member: u16, accusation: Accusation) -> DkgFailure {
         match accusation {
             Accusation::Word(reason) => DkgFailure::Accused { by, member, reason },
-            Accusation::Equivocation(first, second) => {
+            Accusation::Equivocation(proof) => {
                 let signed = |p: &SignedPackage| {
                     identity.verify(member, &SignedPackage::digest(&self.id, member, &p.package), &p.signature)
                 };
-                if first.package != second.package && signed(&first) && signed(&second) {
-                    DkgFailure::Equivocated { member, first, second }
+                let [first, second] = &*proof;
+                if first.package != second.package && signed(first) && signed(second) {
+                    DkgFailure::Equivocated { member, proof }
                 } else {
                     misbehaved(by, format!("it accused member {member} with a false proof"))
                 }

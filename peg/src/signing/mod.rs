@@ -32,7 +32,7 @@ use crate::{
 };
 use bitcoin::{Transaction, Txid, hashes::Hash as _};
 use coordinator::{Outcome, Session};
-use participant::{Participant, Proposal};
+use participant::{Package, Participant, Proposal};
 use rand::{CryptoRng, RngCore};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -258,7 +258,7 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 self.on_propose(from, &proposal, out);
             }
             SigningMessage::Package { session, signers, commitments } => {
-                match self.sign_package(from, session, &signers, &commitments) {
+                match self.sign_package(from, &Package { session, signers, commitments }) {
                     Ok(shares) => send(out, Recipient::One(from), &SigningMessage::Shares { session, shares }),
                     Err(refusal) => refused(from, &refusal, out),
                 }
@@ -303,15 +303,8 @@ impl<R: RngCore + CryptoRng> Signer<R> {
         self.participant.on_propose(from, proposal, job, &self.share, &self.intents, &mut self.rng)
     }
 
-    fn sign_package(
-        &mut self,
-        from: u16,
-        session: SessionId,
-        signers: &[u16],
-        commitments: &[Vec<Commitment>],
-    ) -> Result<Vec<[u8; 32]>, Refusal> {
-        let job = self.job.as_ref();
-        self.participant.on_package(from, session, signers, commitments, job, &self.share, &self.intents)
+    fn sign_package(&mut self, from: u16, package: &Package) -> Result<Vec<[u8; 32]>, Refusal> {
+        self.participant.on_package(from, package, self.job.as_ref(), &self.share, &self.intents)
     }
 
     fn is_open(&self, session: &SessionId) -> bool {
@@ -400,9 +393,8 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 if !chosen.contains_key(&me) {
                     return;
                 }
-                let signers: Vec<u16> = chosen.keys().copied().collect();
-                let commitments: Vec<Vec<Commitment>> = chosen.into_values().collect();
-                match self.sign_package(me, id, &signers, &commitments) {
+                let (signers, commitments) = chosen.into_iter().unzip();
+                match self.sign_package(me, &Package { session: id, signers, commitments }) {
                     Ok(shares) => self.on_shares(me, shares, now_ms, out),
                     Err(refusal) => {
                         tracing::error!(%refusal, "this member refuses its own package");

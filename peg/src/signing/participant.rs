@@ -89,6 +89,24 @@ pub(super) struct Proposal {
     pub(super) txid: Txid,
 }
 
+/// A coordinator's choice of signers.
+pub(super) struct Package {
+    pub(super) session: SessionId,
+    pub(super) signers: Vec<u16>,
+    pub(super) commitments: Vec<Vec<Commitment>>,
+}
+
+impl Package {
+    fn digest(&self) -> Digest {
+        let Self { session, signers, commitments } = self;
+        let (session, signers, commitments) = (*session, signers.clone(), commitments.clone());
+        Digest::tagged(
+            "Windlass/signing package",
+            &[&SigningMessage::Package { session, signers, commitments }.encode()],
+        )
+    }
+}
+
 impl Participant {
     /// Forgets all sessions, and with them their nonces.
     pub(super) fn clear(&mut self) {
@@ -132,14 +150,13 @@ impl Participant {
     pub(super) fn on_package(
         &mut self,
         from: u16,
-        session: SessionId,
-        signers: &[u16],
-        commitments: &[Vec<Commitment>],
+        package: &Package,
         job: Option<&Job>,
         share: &KeyShare,
         intents: &Intents,
     ) -> Result<Vec<[u8; 32]>, Refusal> {
-        let digest = package_digest(session, signers, commitments);
+        let Package { session, signers, commitments } = package;
+        let (session, digest) = (*session, package.digest());
         match self.open.get(&from) {
             Some(Open::Committed { session: open, commitments: ours, .. }) if *open == session => {
                 check_package(signers, commitments, ours, share)?;
@@ -160,12 +177,6 @@ impl Participant {
         self.open.insert(from, Open::Answered { session, package: digest, shares: shares.clone() });
         Ok(shares)
     }
-}
-
-fn package_digest(session: SessionId, signers: &[u16], commitments: &[Vec<Commitment>]) -> Digest {
-    let message =
-        SigningMessage::Package { session, signers: signers.to_vec(), commitments: commitments.to_vec() }.encode();
-    Digest::tagged("Windlass/signing package", &[&message])
 }
 
 fn check_package(
