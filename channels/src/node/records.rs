@@ -19,26 +19,26 @@ impl Node {
     /// The account of one channel.
     pub fn record(&self, id: ChannelId) -> Option<ChannelRecord> {
         // LDK's locks are not taken under ours.
-        let unresolved = self.unresolved(id);
+        let (unresolved, is_open) = self.unresolved(id);
         let pages = self.book.read();
         let facts = pages.facts.get(&id)?;
         let flow = pages.flows.get(&id).copied().unwrap_or_default();
         let nothing = Trace::default();
         let trace = pages.traces.get(&id).unwrap_or(&nothing);
-        let is_quiet = trace.resolved_at.is_some_and(|at| at < self.synced_to().height);
+        let is_quiet = !is_open && trace.resolved_at.is_some_and(|at| at < self.synced_to().height);
         Some(account(&pages, id, facts, flow, trace, Open { unresolved, is_quiet }))
     }
 
     /// At each tip: notes for which channels that were closed by force LDK has nothing to wait for.
     pub(super) fn note_resolved(&self, tip: BtcHeight) {
-        let is_open = |facts: &Facts| facts.closed.as_ref().is_some_and(|closed| closed.kind != CloseKind::Cooperative);
+        let by_force = |facts: &Facts| facts.closed.as_ref().is_some_and(|closed| closed.kind != CloseKind::Cooperative);
         let closed: Vec<ChannelId> =
-            self.book.read().facts.iter().filter(|(_, facts)| is_open(facts)).map(|(id, _)| *id).collect();
+            self.book.read().facts.iter().filter(|(_, facts)| by_force(facts)).map(|(id, _)| *id).collect();
         for id in closed {
-            let is_resolved = self.unresolved(id) == Amount::ZERO;
+            let (_, is_open) = self.unresolved(id);
             self.book.write(|pages| {
                 let trace = pages.traces.entry(id).or_default();
-                let at = if is_resolved && trace.close.is_some() { trace.resolved_at.or(Some(tip)) } else { None };
+                let at = if !is_open && trace.close.is_some() { trace.resolved_at.or(Some(tip)) } else { None };
                 let changed = at != trace.resolved_at;
                 trace.resolved_at = at;
                 changed.then_some(Row::Trace(id))
@@ -46,11 +46,13 @@ impl Node {
         }
     }
 
-    /// What LDK still waits for on the chain.
-    fn unresolved(&self, id: ChannelId) -> Amount {
+    /// What LDK still waits for on the chain: how much of it is surely ours, and whether there is
+    /// anything (a payment of ours in flight is the payee's, or comes back when it times out).
+    fn unresolved(&self, id: ChannelId) -> (Amount, bool) {
         let monitor = self.chain_monitor.get_monitor(LdkChannelId(id.0));
         let balances = monitor.map(|monitor| monitor.get_claimable_balances()).unwrap_or_default();
-        Amount::from_sat(balances.iter().map(|balance| balance.claimable_amount_satoshis()).sum())
+        let sum = balances.iter().map(|balance| balance.claimable_amount_satoshis()).sum();
+        (Amount::from_sat(sum), !balances.is_empty())
     }
 }
 
