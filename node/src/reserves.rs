@@ -42,8 +42,7 @@ pub async fn replay(member: &MemberClient, wanted: Option<ChainId>) -> Result<Re
     }
     let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
     let mut recount = Recount::new(genesis).map_err(ApiError::failed)?;
-    loop {
-        let Some(next) = recount.tip().height.next() else { break };
+    while let Some(next) = recount.tip().height.next() {
         let answers = member.blocks(next, BLOCKS_MAX).await?;
         if answers.is_empty() {
             break;

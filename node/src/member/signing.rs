@@ -125,9 +125,9 @@ pub(super) async fn broadcast(view: Arc<BitcoinView>, mut signed: watch::Receive
             info!(txid = %transaction.compute_txid(), "treasury transaction: {outcome}");
             told = outcome;
         }
-        match timeout(REBROADCAST, signed.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        // Time is up, or there is another one; an error means that nobody signs any more.
+        if let Ok(Err(_)) = timeout(REBROADCAST, signed.changed()).await {
+            return;
         }
     }
 }
