@@ -4,6 +4,16 @@ use crate::{number, text, up};
 use std::time::Duration;
 use windlass_tests::until;
 
+/// A process that ends with the test, however that goes.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
     let network = up("follower");
@@ -21,11 +31,12 @@ fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
     let cookie = network.home().join("bitcoin/regtest/.cookie");
 
     let dir = network.dir().join("follower");
-    let mut child = network
+    let child = network
         .command(&["follower", "run", "--dir", &dir.to_string_lossy(), "--member", &member, "--listen", "127.0.0.1:0"])
         .args(["--bitcoind", &format!("http://{bitcoin}"), "--cookie", &cookie.to_string_lossy()])
         .spawn()
         .expect("the follower starts");
+    let _child = Ended(child);
     let ready = until("the follower says where it listens", Duration::from_secs(30), || {
         std::fs::read(dir.join("follower.json")).ok().and_then(|json| serde_json::from_slice(&json).ok())
     });
@@ -52,6 +63,4 @@ fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
     ]);
     assert_eq!(report["ok"], true, "{report}");
     assert_eq!(number(&report, "supply_sat"), number(&network.assert_reserves(), "supply_sat"));
-    child.kill().expect("ended by id");
-    child.wait().expect("reaped");
 }
