@@ -1,6 +1,7 @@
 //! Starting and stopping a whole network: the two things that no hub can be asked for.
 
 use crate::{commands::values::Quorum, context::Context};
+use tokio::signal::unix::{SignalKind, signal};
 use windlass_node::api::ApiError;
 use windlass_regtest::{
     api::Started,
@@ -75,4 +76,19 @@ async fn within<T>(ctx: &Context, what: &str, work: impl Future<Output = Result<
         Err(ApiError::timeout(format!("{what} took longer than {}", crate::duration::show(limit)))
             .hint("see where it stands", ctx.command("status")))
     })
+}
+
+/// Waits for Ctrl-C, or for the polite word of whoever started us.
+///
+/// # Errors
+/// Signals can't be heard.
+pub async fn told_to_stop() -> Result<(), ApiError> {
+    let deaf = |error: std::io::Error| ApiError::failed(format!("no signal can be heard: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `windlass logs`: reads the log files; works also when nothing runs.
 
-use crate::context::Context;
+use crate::{context::Context, network};
 use regex::Regex;
 use serde::Serialize;
 use std::{
@@ -68,18 +68,20 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
     if !args.follow {
         return Ok(());
     }
-    let mut ticks = tokio::time::interval(POLL);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                for log in &mut logs {
-                    for line in log.more(args.grep.as_ref())? {
-                        show(ctx, &log.name, &line, column)?;
-                    }
+    let following = async {
+        let mut ticks = tokio::time::interval(POLL);
+        loop {
+            ticks.tick().await;
+            for log in &mut logs {
+                for line in log.more(args.grep.as_ref())? {
+                    show(ctx, &log.name, &line, column)?;
                 }
             }
-            _ = tokio::signal::ctrl_c() => return Ok(()),
         }
+    };
+    tokio::select! {
+        ended = following => ended,
+        told = network::told_to_stop() => told,
     }
 }
 

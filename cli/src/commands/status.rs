@@ -1,7 +1,8 @@
 //! `windlass status`
 
-use crate::{context::Context, render::status};
+use crate::{context::Context, network, render::status};
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 use windlass_node::api::ApiError;
 use windlass_regtest::api::Status;
 
@@ -24,12 +25,17 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
         return once(ctx, "").await;
     }
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stdout()) && !ctx.out.json();
-    let mut ticks = tokio::time::interval(EVERY);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => once(ctx, if terminal { CLEAR } else { "" }).await?,
-            _ = tokio::signal::ctrl_c() => return Ok(()),
+    let watching = async {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            once(ctx, if terminal { CLEAR } else { "" }).await?;
         }
+    };
+    tokio::select! {
+        ended = watching => ended,
+        told = network::told_to_stop() => told,
     }
 }
 

@@ -6,7 +6,6 @@ use crate::{
     network::{self, Wish},
     render::up,
 };
-use tokio::signal::unix::{SignalKind, signal};
 use windlass_node::api::ApiError;
 
 /// Which ports.
@@ -50,16 +49,7 @@ pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
     if !args.foreground {
         return Ok(());
     }
-    stopped().await.map_err(|e| ApiError::failed(format!("no signal can be heard: {e}")))?;
+    network::told_to_stop().await?;
     network::down(ctx, false).await?;
     Ok(())
-}
-
-/// Ctrl-C, or the polite word of whoever started us.
-async fn stopped() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
 }

@@ -66,7 +66,7 @@ pub async fn run(ctx: &Context, keep: bool) -> Result<(), ApiError> {
     };
     let outcome = tokio::select! {
         outcome = voyage.sail() => outcome,
-        _ = tokio::signal::ctrl_c() => Err(ApiError::failed("interrupted")),
+        told = network::told_to_stop() => told.and(Err(ApiError::failed("interrupted"))),
     };
     voyage.calm.sink.finish();
     voyage.loud.sink.finish();
@@ -86,8 +86,13 @@ pub async fn run(ctx: &Context, keep: bool) -> Result<(), ApiError> {
     if stays {
         ctx.out.next(&[voyage.loud.command("status"), voyage.loud.command("down --wipe")]);
     } else if outcome.is_ok() {
-        std::fs::remove_dir_all(&home)
-            .map_err(|e| ApiError::failed(format!("{} can't be deleted: {e}", home.display())))?;
+        match std::fs::remove_dir_all(&home) {
+            // `down --wipe` takes empty folders with it.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ApiError::failed(format!("{} can't be deleted: {error}", home.display())));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
     outcome.map_err(|error| {
         error

@@ -97,3 +97,44 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples;
+
+    fn step() -> Step {
+        let took = Duration::from_millis(1_340);
+        Step::new(8, "peg in by alice", "1.00000000 BTC minted", took, Some(samples::reserves(100_000_000)))
+    }
+
+    #[test]
+    fn a_step_is_a_line_and_the_reserve_where_it_moved() {
+        let quiet = "  8 ✓    1.3 s  peg in by alice              1.00000000 BTC minted";
+        assert_eq!(step().line(false, Paint::PLAIN), quiet);
+        let reserve = "               reserve 1.00000000 BTC = supply 0.75000000 + owed 0.25000000 ✓";
+        assert_eq!(step().line(true, Paint::PLAIN), format!("{quiet}\n{reserve}"));
+    }
+
+    #[test]
+    fn the_report_says_how_it_went() {
+        let mut report = Report {
+            ok: true,
+            seconds: 62.0,
+            error: None,
+            logs: None,
+            steps: vec![step()],
+            statements: vec![samples::statement()],
+        };
+        assert_eq!(
+            report.closing(Paint::PLAIN),
+            "✓ the whole voyage in 1 min 02 s: 1 steps, 1 recounts of the reserve, 1 statements that add up"
+        );
+        report.ok = false;
+        report.error = Some(ApiError::failed("check failed"));
+        assert_eq!(report.closing(Paint::PLAIN), "✗ the voyage ended after 1 steps, in 1 min 02 s");
+        let json = serde_json::to_value(&report).expect("JSON");
+        assert_eq!(json["steps"][0]["reserve"]["reserve_sat"], 100_000_000);
+        assert_eq!(json["error"]["message"], "check failed");
+    }
+}
