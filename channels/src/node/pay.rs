@@ -183,11 +183,11 @@ impl Node {
             .channel_manager
             .list_recent_payments()
             .into_iter()
-            .filter_map(|payment| match payment {
+            .map(|payment| match payment {
                 RecentPaymentDetails::AwaitingInvoice { payment_id }
                 | RecentPaymentDetails::Pending { payment_id, .. }
                 | RecentPaymentDetails::Fulfilled { payment_id, .. }
-                | RecentPaymentDetails::Abandoned { payment_id, .. } => Some(payment_id.0),
+                | RecentPaymentDetails::Abandoned { payment_id, .. } => payment_id.0,
             })
             .collect();
         let unsent: Vec<PaymentHash> = self

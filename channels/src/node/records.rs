@@ -31,7 +31,8 @@ impl Node {
 
     /// At each tip: notes for which channels that were closed by force LDK has nothing to wait for.
     pub(super) fn note_resolved(&self, tip: BtcHeight) {
-        let by_force = |facts: &Facts| facts.closed.as_ref().is_some_and(|closed| closed.kind != CloseKind::Cooperative);
+        let by_force =
+            |facts: &Facts| facts.closed.as_ref().is_some_and(|closed| closed.kind != CloseKind::Cooperative);
         let closed: Vec<ChannelId> =
             self.book.read().facts.iter().filter(|(_, facts)| by_force(facts)).map(|(id, _)| *id).collect();
         for id in closed {
