@@ -172,7 +172,15 @@ async fn what_channels_need() {
     assert_ne!(first.transaction.input[0].previous_output, second.transaction.input[0].previous_output);
     let third = alice.wallet.build(&script, Quantity::Exact(Amount::ONE_BTC), RATE).expect_err("all are held");
     assert!(matches!(third, BuildError::InsufficientFunds { have: Amount::ZERO, .. }), "{third}");
+    alice.wallet.release(&second.transaction);
     alice.wallet.release(&first.transaction);
+    let built: Vec<_> = std::thread::scope(|scope| {
+        let build = || alice.wallet.build(&script, Quantity::Exact(Amount::ONE_BTC), RATE);
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(build)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("no panic").ok()).collect()
+    });
+    assert_eq!(built.len(), 2, "two coins make two payments, however many ask at once");
+    built.iter().for_each(|one| alice.wallet.release(&one.transaction));
     let coin = alice.wallet.confirmed_utxos().pop().expect("one is free");
 
     // A PSBT made elsewhere, with our coin and our change.

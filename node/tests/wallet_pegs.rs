@@ -215,6 +215,45 @@ async fn a_deposit_that_nobody_sweeps_comes_back() {
     assert_eq!(federation.supply(), Amount::ZERO);
 }
 
+/// What was written down is sent, once, as soon as a member answers again, and nothing overtakes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_outlives_the_members_and_the_node() {
+    let rig = Rig::start().await;
+    rig.mine(1).await;
+    let federation = Federation::start(&rig, params()).await;
+    let alice = Node::start(&rig.folder("alice", vec![federation.base.clone()])).await;
+    let bob = Node::start(&rig.folder("bob", vec![federation.base.clone()])).await;
+    rig.fund(&[&alice]).await;
+    let peg_in = deposit(&rig, &alice, MILLION, 1).await;
+    until(&rig, &federation, &alice, &peg_in.id, is_minted).await;
+    let to = bob.api.info().await.expect("info").account;
+    let transfer = |sat| TransferRequest { to: to.clone(), amount: Amount::from_sat(sat), memo: String::new() };
+
+    // It is in the members' pool when they forget it, and then alice is gone, too.
+    let request = transfer(1_000);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(1), alice.api.transfer(&request)).await;
+    assert!(answer.is_err(), "nobody makes a block");
+    federation.forget_waiting();
+    federation.die();
+    let lost = alice.api.transfer(&transfer(2_000)).await.expect_err("nobody answers");
+    assert_eq!(lost.code, Code::NotRunning, "{lost}");
+    let alice = Node::start(&alice.stop().await).await;
+    federation.revive();
+    let (later, ()) = tokio::join!(alice.api.transfer(&request), async {
+        eventually("both are final", || async {
+            federation.turn().await;
+            let balance = bob.api.balance().await.expect("a balance").sidechain;
+            (balance == Some(Amount::from_sat(2_000))).then_some(())
+        })
+        .await;
+    });
+    let later = later.expect("final");
+    for _ in 0..3 {
+        federation.turn().await;
+    }
+    assert_eq!(bob.api.balance().await.expect("a balance").sidechain, Some(Amount::from_sat(2_000)), "{later:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bitcoind_may_go_and_come_back() {
     let mut rig = Rig::start().await;

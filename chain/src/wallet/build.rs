@@ -95,7 +95,9 @@ impl Wallet {
                 return Err(BuildError::Dust { amount, least });
             }
         }
-        let coins = self.utxos();
+        // Held from the choice of coins to their being held: two payments never choose the same.
+        let mut inner = self.lock();
+        let coins = inner.coins();
         let have: Amount = coins.iter().filter(|coin| coin.spendable).map(|coin| coin.output.value).sum();
         let held: Amount = coins.iter().filter(|coin| coin.held).map(|coin| coin.output.value).sum();
         let waiting = coins.iter().map(|coin| coin.output.value).sum::<Amount>() - have - held;
@@ -106,7 +108,6 @@ impl Wallet {
         let unspendable: Vec<OutPoint> =
             coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
         let psbt = {
-            let mut inner = self.lock();
             let mut builder = inner.bdk.build_tx();
             builder.fee_rate(rate).unspendable(unspendable);
             match quantity {
@@ -118,6 +119,7 @@ impl Wallet {
             self.save(&mut inner)?;
             psbt
         };
+        drop(inner);
         let fee = psbt.fee().map_err(|error| BuildError::Other(error.to_string()))?;
         let transaction = self.sign_psbt(&psbt)?;
         let exact = |amount: Amount| matches!(quantity, Quantity::All) || quantity == Quantity::Exact(amount);

@@ -1,6 +1,6 @@
 //! What is in the wallet.
 
-use super::Wallet;
+use super::{Inner, Wallet};
 use bdk_wallet::KeychainKind;
 use bdk_wallet::chain::{ChainPosition, ConfirmationBlockTime};
 use bitcoin::{Amount, OutPoint, Transaction, TxOut, Txid, Weight};
@@ -83,6 +83,31 @@ fn block_of(position: &ChainPosition<ConfirmationBlockTime>) -> Option<BlockRef>
     }
 }
 
+impl Inner {
+    pub(super) fn coins(&self) -> Vec<WalletUtxo> {
+        let tip = self.bdk.latest_checkpoint().height();
+        let read = |coin: bdk_wallet::LocalOutput| {
+            let confirmed = block_of(&coin.chain_position);
+            let coinbase = self.bdk.tx_graph().get_tx(coin.outpoint.txid).is_some_and(|tx| tx.is_coinbase());
+            let change = coin.keychain == KeychainKind::Internal;
+            let held = self.held.contains(&coin.outpoint);
+            let age = confirmed.map(|at| tip.saturating_sub(at.height.get()).saturating_add(1));
+            let mature =
+                if coinbase { age.is_some_and(|age| age >= COINBASE_MATURITY) } else { age.is_some() || change };
+            WalletUtxo {
+                outpoint: coin.outpoint,
+                output: coin.txout,
+                confirmed,
+                change,
+                satisfaction_weight: KEY_SPEND_WEIGHT,
+                held,
+                spendable: mature && !held,
+            }
+        };
+        self.bdk.list_unspent().map(read).collect()
+    }
+}
+
 impl Wallet {
     /// What the wallet holds.
     pub fn balance(&self) -> Balance {
@@ -97,27 +122,7 @@ impl Wallet {
 
     /// All unspent coins.
     pub fn utxos(&self) -> Vec<WalletUtxo> {
-        let inner = self.lock();
-        let tip = inner.bdk.latest_checkpoint().height();
-        let read = |coin: bdk_wallet::LocalOutput| {
-            let confirmed = block_of(&coin.chain_position);
-            let coinbase = inner.bdk.tx_graph().get_tx(coin.outpoint.txid).is_some_and(|tx| tx.is_coinbase());
-            let change = coin.keychain == KeychainKind::Internal;
-            let held = inner.held.contains(&coin.outpoint);
-            let age = confirmed.map(|at| tip.saturating_sub(at.height.get()).saturating_add(1));
-            let mature =
-                if coinbase { age.is_some_and(|age| age >= COINBASE_MATURITY) } else { age.is_some() || change };
-            WalletUtxo {
-                outpoint: coin.outpoint,
-                output: coin.txout,
-                confirmed,
-                change,
-                satisfaction_weight: KEY_SPEND_WEIGHT,
-                held,
-                spendable: mature && !held,
-            }
-        };
-        inner.bdk.list_unspent().map(read).collect()
+        self.lock().coins()
     }
 
     /// The coins in blocks that may be spent now and that no transaction holds.

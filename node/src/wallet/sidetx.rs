@@ -150,6 +150,8 @@ impl WalletNode {
         match self.hand_in(id).await {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => Ok(()),
+            // One before it has to come first: the follower brings them in order.
+            Err(_) if self.open_in_order().first().is_some_and(|(first, _)| *first != id) => Ok(()),
             Err(error) => {
                 // It may have become final between the two questions.
                 let status = self.members.ask(|member| member.transaction(id, Duration::ZERO)).await;
@@ -218,7 +220,9 @@ impl WalletNode {
             btc(amount),
             if fee == Amount::ZERO { String::new() } else { format!(" and {} fee", btc(fee)) }
         );
-        let missing = (amount + fee).checked_sub(have).unwrap_or(Amount::ZERO);
+        // Some more, for the Bitcoin fee of the peg-in.
+        const MARGIN: Amount = Amount::from_sat(10_000);
+        let missing = (amount + fee + MARGIN).checked_sub(have).unwrap_or(Amount::ZERO);
         ApiError::insufficient(message).hint("peg more in", format!("windlass peg in {name} {}sat", missing.to_sat()))
     }
 }

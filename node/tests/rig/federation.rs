@@ -2,7 +2,9 @@
 //! ledger, no agreement and no certificates. It moves only when a test calls [`Federation::turn`].
 
 use super::Rig;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bitcoin::key::{Keypair, TapTweak as _};
@@ -10,7 +12,6 @@ use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use bitcoin::{OutPoint, Witness};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::task::JoinHandle;
 use windlass_chain::Bitcoind;
 use windlass_ledger::{
     self as ledger, DepositRecord, Genesis, GenesisMember, Header, MemoryState, Params, PegOutRecord, Transaction,
@@ -30,6 +31,7 @@ struct Inner {
     waiting: Vec<Transaction>,
     finals: HashMap<Digest, SideHeight>,
     blocks: Vec<Vec<u8>>,
+    dead: bool,
 }
 
 type Shared = Arc<Mutex<Inner>>;
@@ -39,7 +41,6 @@ pub struct Federation {
     inner: Shared,
     bitcoind: Bitcoind,
     key: Keypair,
-    server: Arc<JoinHandle<std::io::Result<()>>>,
     pub base: String,
 }
 
@@ -68,21 +69,31 @@ impl Federation {
         let mut state = MemoryState::default();
         state.commit(&changes);
         let (waiting, finals, blocks) = (Vec::new(), HashMap::new(), Vec::new());
-        let inner = Arc::new(Mutex::new(Inner { genesis, state, tip, waiting, finals, blocks }));
+        let inner = Arc::new(Mutex::new(Inner { genesis, state, tip, waiting, finals, blocks, dead: false }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let app = router(Arc::clone(&inner));
-        let server = Arc::new(tokio::spawn(async move { axum::serve(listener, app).await }));
-        Self { inner, bitcoind: rig.bitcoind.clone(), key: key(9), server, base }
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { inner, bitcoind: rig.bitcoind.clone(), key: key(9), base }
     }
 
     /// Nobody answers from now on.
     pub fn die(&self) {
-        self.server.abort();
+        locked(&self.inner).dead = true;
+    }
+
+    /// It answers again.
+    pub fn revive(&self) {
+        locked(&self.inner).dead = false;
     }
 
     pub fn params(&self) -> Params {
         locked(&self.inner).genesis.params.clone()
+    }
+
+    /// As if all members had been killed: their pools are in memory.
+    pub fn forget_waiting(&self) {
+        locked(&self.inner).waiting.clear();
     }
 
     pub fn supply(&self) -> bitcoin::Amount {
@@ -162,7 +173,15 @@ fn router(inner: Shared) -> Router {
         .route("/v1/transactions", post(submit))
         .route("/v1/transactions/{id}", get(status))
         .route("/v1/blocks", get(blocks))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&inner), gate))
         .with_state(inner)
+}
+
+async fn gate(State(inner): Inside, request: Request, next: Next) -> Response {
+    if locked(&inner).dead {
+        return ApiError::not_running("it is dead").into_response();
+    }
+    next.run(request).await
 }
 
 async fn genesis(State(inner): Inside) -> Json<GenesisAnswer> {
