@@ -75,8 +75,8 @@ async fn follows_reorganisations_of_one_to_three_blocks() {
     let mut follower = Follower::new(rig.bitcoind.clone(), genesis(&rig).await);
     assert_eq!(drain(&mut follower).await, ["+1", "+2", "+3", "+4", "+5"]);
     assert_eq!(drain(&mut follower).await, [""; 0]);
-    let mut height = 5;
-    for depth in 1..=3u32 {
+    // Each fork is one block longer than what it replaces.
+    for (depth, height) in (1..=3u32).zip(5u32..) {
         let first_lost = BtcHeight::new(height - depth + 1);
         let lost = rig.bitcoind.block_hash(first_lost).await.expect("answers").expect("there");
         rig.miner.invalidate(lost).await.expect("invalidated");
@@ -85,7 +85,6 @@ async fn follows_reorganisations_of_one_to_three_blocks() {
         }
         let mut expected: Vec<String> = (0..depth).map(|i| format!("-{}", height - i)).collect();
         expected.extend((first_lost.get()..=height + 1).map(|h| format!("+{h}")));
-        height += 1;
         assert_eq!(drain(&mut follower).await, expected, "depth {depth}");
         assert_eq!(follower.at(), rig.bitcoind.tip().await.expect("a tip"));
     }
