@@ -10,4 +10,3 @@ pub mod member;
 pub mod reserves;
 mod sidechain_api;
 pub mod wallet;
-
