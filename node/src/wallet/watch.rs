@@ -131,7 +131,7 @@ impl Watch {
 /// Something in a block that concerns us.
 #[derive(Debug)]
 enum Fact {
-    Coin(Coin),
+    Coin(Box<Coin>),
     Spent { coin: OutPoint, by: Seen },
     Paid { peg_out: Digest, outpoint: OutPoint, seen: Seen },
 }
@@ -155,7 +155,7 @@ fn look(pages: &Pages, block: &Block, at: BlockRef) -> Vec<Fact> {
         for (vout, output) in (0..).zip(&transaction.output) {
             let outpoint = OutPoint::new(seen.txid, vout);
             if let Some(nonce) = addresses.get(&output.script_pubkey) {
-                facts.push(Fact::Coin(Coin {
+                facts.push(Fact::Coin(Box::new(Coin {
                     outpoint,
                     amount: output.value,
                     nonce: *nonce,
@@ -164,7 +164,7 @@ fn look(pages: &Pages, block: &Block, at: BlockRef) -> Vec<Fact> {
                     spent: None,
                     reclaim: None,
                     sidechain: None,
-                }));
+                })));
             }
             for peg_out in payouts.get(&output.script_pubkey).into_iter().flatten() {
                 facts.push(Fact::Paid { peg_out: *peg_out, outpoint, seen });
@@ -185,7 +185,7 @@ impl Fact {
                     Some(known) => known.block = coin.block,
                     None => {
                         coin.index = u32::try_from(siblings).unwrap_or(u32::MAX);
-                        pages.coins.insert(outpoint, coin);
+                        pages.coins.insert(outpoint, *coin);
                     }
                 }
                 Some(Entry::Coin(outpoint))

@@ -47,8 +47,8 @@ impl SideScan {
         match body {
             TxBody::Transfer { from, outputs, fee, .. } => {
                 let all = outputs.iter().try_fold(Amount::ZERO, |sum, (_, amount)| sum.checked_add(*amount))?;
-                let to_me = outputs.iter().filter(|(to, _)| to == me);
-                let to_me = to_me.fold(Some(Amount::ZERO), |sum, (_, amount)| sum?.checked_add(*amount))?;
+                let mut to_me = outputs.iter().filter(|(to, _)| to == me);
+                let to_me = to_me.try_fold(Amount::ZERO, |sum, (_, amount)| sum.checked_add(*amount))?;
                 self.received = self.received.checked_add(to_me)?;
                 if from == me {
                     self.sent = self.sent.checked_add(all)?;
