@@ -71,10 +71,11 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
     let (alice, bob) = (Node::start(&alice).await, Node::start(&bob).await);
     let usable = || async {
         let channel = alice.api.channel(&id[..8]).await.ok()?;
-        (channel.state == ChannelState::Usable).then_some(channel)
+        // The payer had the preimage before the HTLC was off the channel: that may end only now.
+        let settled = channel.remote_msat == Msat::new(250_000_123);
+        (channel.state == ChannelState::Usable && settled).then_some(channel)
     };
-    let channel = eventually("the channel is back", usable).await;
-    assert_eq!(channel.remote_msat, Msat::new(250_000_123));
+    eventually("the channel is back, and the payment off its HTLC", usable).await;
 
     let closing = alice.api.close_channel(&id, &CloseRequest { force: false }).await.expect("closing");
     assert_eq!(closing.state, ChannelState::Closing);
