@@ -131,3 +131,21 @@ fn rows_are_the_same_after_a_restart() {
     assert_eq!(again.payment(Direction::Out, hash), book.payment(Direction::Out, hash));
     assert_eq!(again.read().openings, book.read().openings);
 }
+
+fn sent_payment(book: &Book, n: u8, amount: u64, fee: u64) {
+    let hash = PaymentHash([n; 32]);
+    book.payment_sent(hash, [0; 32], Some(amount), Some(fee));
+}
+
+#[test]
+fn a_payment_that_a_close_cut_off_after_its_preimage_is_found() {
+    let disk = Disk::new();
+    let book = disk.open();
+    sent_payment(&book, 1, 1_000, 1);
+    sent_payment(&book, 2, 2_000, 2);
+    assert!(book.part_arrived(PaymentHash([2; 32]), 2_000));
+    assert_eq!(book.read().unfinished_msat(5_000), 1_001);
+    // One that does not fit was not this channel's.
+    assert_eq!(book.read().unfinished_msat(1_000), 0);
+    assert_eq!(book.read().unfinished_msat(0), 0);
+}

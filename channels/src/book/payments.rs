@@ -104,6 +104,30 @@ impl Book {
 }
 
 impl Pages {
+    /// What payees have of payments whose path LDK never called successful, at most `limit_msat` of it: a
+    /// channel was closed between the preimage and the end of the exchange that takes the payment off it.
+    pub(crate) fn unfinished_msat(&self, limit_msat: u64) -> u64 {
+        if limit_msat == 0 {
+            return 0;
+        }
+        let sent = self.payments.values().filter(|payment| {
+            payment.direction == Direction::Out && matches!(payment.state, PaymentState::Succeeded { .. })
+        });
+        let rest = |payment: &Payment| {
+            let amount = payment.amount.map_or(0, Msat::get);
+            let arrived = self.arrived.get(&payment.hash).copied().unwrap_or(0);
+            let fee = if arrived == 0 { payment.fee.map_or(0, Msat::get) } else { 0 };
+            if arrived < amount { (amount - arrived).saturating_add(fee) } else { 0 }
+        };
+        // The first to be sent are the first to be off the commitment.
+        let mut rests: Vec<(u64, u64)> = sent.map(|payment| (payment.created_at, rest(payment))).collect();
+        rests.sort_unstable();
+        rests.iter().fold(0, |sum, (_, rest)| match sum.saturating_add(*rest) {
+            more if more <= limit_msat => more,
+            _ => sum,
+        })
+    }
+
     /// The channel that a path named by `scid`.
     pub(crate) fn by_scid(&self, scid: u64) -> Option<ChannelId> {
         // Aliases are unique only within a node and its peers; newer channels win.

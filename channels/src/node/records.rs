@@ -65,8 +65,8 @@ struct Open {
     is_quiet: bool,
 }
 
-fn account(pages: &Pages, id: ChannelId, facts: &Facts, flow: Flow, trace: &Trace, open: Open) -> ChannelRecord {
-    let balance_msat = facts.balance_msat(&flow);
+fn account(pages: &Pages, id: ChannelId, facts: &Facts, mut flow: Flow, trace: &Trace, open: Open) -> ChannelRecord {
+    let mut balance_msat = facts.balance_msat(&flow);
     let arrivals = arrivals(pages, trace);
     let waiting: u64 = trace
         .open_claims()
@@ -81,7 +81,19 @@ fn account(pages: &Pages, id: ChannelId, facts: &Facts, flow: Flow, trace: &Trac
         (Some(_), false) => open.unresolved + Amount::from_sat(waiting),
     };
     let settled = facts.closed.is_some() && confirmed && pending == Amount::ZERO && (cooperative || open.is_quiet);
-    let closing = facts.closed.as_ref().map(|closed| closing(facts, trace, closed, balance_msat, &arrivals, settled));
+    let end = |balance_msat| {
+        facts.closed.as_ref().map(|closed| closing(facts, trace, closed, balance_msat, &arrivals, settled))
+    };
+    let mut closing = end(balance_msat);
+    // The transaction's fee was read from what arrived, so it may hold a last part of a satoshi.
+    let cut_off = closing.as_ref().filter(|closing| settled && closing.in_flight > Msat::ZERO);
+    let limit = cut_off.map_or(0, |closing| closing.in_flight.get() + closing.rounding.get() + SAT);
+    let unfinished = pages.unfinished_msat(limit);
+    if unfinished > 0 {
+        flow.sent_msat += unfinished;
+        balance_msat = facts.balance_msat(&flow);
+        closing = end(balance_msat);
+    }
     let gross: u64 = arrivals.iter().map(|arrival| arrival.gross.to_sat()).sum();
     let accounted = closing.as_ref().map_or(0, |closing| {
         (closing.fee + closing.anchors).to_sat() * SAT + closing.rounding.get() + closing.in_flight.get()
