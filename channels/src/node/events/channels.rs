@@ -1,0 +1,198 @@
+//! What happens to channels: opened, ready, closed.
+
+use crate::book::{Closed, Facts, Opening, Row};
+use crate::node::Node;
+use crate::{ChannelId, CloseKind, Event};
+use bitcoin::{OutPoint, ScriptBuf};
+use lightning::events::{ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds};
+use lightning::ln::types::ChannelId as LdkChannelId;
+use windlass_chain::Quantity;
+
+impl Node {
+    pub(super) fn handle_channel(&self, event: LdkEvent) {
+        match event {
+            LdkEvent::FundingGenerationReady {
+                temporary_channel_id,
+                counterparty_node_id: peer,
+                channel_value_satoshis,
+                output_script,
+                user_channel_id,
+            } => self.fund(temporary_channel_id, peer, channel_value_satoshis, &output_script, user_channel_id),
+            LdkEvent::OpenChannelRequest {
+                temporary_channel_id,
+                counterparty_node_id: peer,
+                funding_satoshis,
+                channel_negotiation_type,
+                is_announced,
+                ..
+            } => {
+                let push_msat = match channel_negotiation_type {
+                    InboundChannelFunds::PushMsat(push) => push,
+                    InboundChannelFunds::DualFunded => 0,
+                };
+                let opening = Opening {
+                    peer,
+                    capacity_sat: funding_satoshis,
+                    push_msat,
+                    we_funded: false,
+                    announce: is_announced,
+                    funding: None,
+                    failed: None,
+                    channel: None,
+                };
+                self.answer_request(temporary_channel_id, opening);
+            }
+            LdkEvent::ChannelPending { channel_id, user_channel_id, funding_txo, .. } => {
+                self.pending(ChannelId(channel_id.0), user_channel_id, funding_txo);
+            }
+            LdkEvent::ChannelReady { channel_id, .. } => {
+                let channel = ChannelId(channel_id.0);
+                self.note_short_ids();
+                self.announce_now();
+                self.emit(Event::ChannelReady { channel });
+            }
+            LdkEvent::ChannelClosed { channel_id, user_channel_id, reason, last_local_balance_msat, .. } => {
+                self.closed(ChannelId(channel_id.0), user_channel_id, &reason, last_local_balance_msat.unwrap_or(0));
+            }
+            LdkEvent::DiscardFunding { funding_info: FundingInfo::Tx { transaction }, .. } => {
+                self.parts.wallet.release(&transaction);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the funding transaction. LDK broadcasts it when the peer has signed our way back.
+    fn fund(
+        &self,
+        temporary: LdkChannelId,
+        peer: bitcoin::secp256k1::PublicKey,
+        value_sat: u64,
+        script: &ScriptBuf,
+        user_id: u128,
+    ) {
+        let amount = bitcoin::Amount::from_sat(value_sat);
+        let built = self.parts.wallet.build(script, Quantity::Exact(amount), self.funding_rate());
+        let built = match built {
+            Ok(built) => built,
+            Err(error) => return self.give_up_opening(temporary, peer, user_id, error.to_string()),
+        };
+        self.book.write(|pages| {
+            if let Some(opening) = pages.openings.get_mut(&user_id) {
+                opening.funding = Some((built.transaction.compute_txid(), built.fee.to_sat()));
+            }
+            [Row::Opening(user_id)]
+        });
+        let given = self.channel_manager.funding_transaction_generated(temporary, peer, built.transaction.clone());
+        if let Err(error) = given {
+            self.parts.wallet.release(&built.transaction);
+            self.give_up_opening(temporary, peer, user_id, format!("{error:?}"));
+        }
+    }
+
+    fn give_up_opening(
+        &self,
+        temporary: LdkChannelId,
+        peer: bitcoin::secp256k1::PublicKey,
+        user_id: u128,
+        reason: String,
+    ) {
+        tracing::warn!(%peer, reason, "the channel is not opened");
+        let message = "the funding transaction could not be made".to_owned();
+        // It may be gone already.
+        let _ = self.channel_manager.force_close_broadcasting_latest_txn(&temporary, &peer, message);
+        self.opening_failed(user_id, reason);
+    }
+
+    fn opening_failed(&self, user_id: u128, reason: String) {
+        self.book.write(|pages| {
+            if let Some(opening) = pages.openings.get_mut(&user_id) {
+                opening.failed.get_or_insert(reason);
+            }
+            [Row::Opening(user_id)]
+        });
+    }
+
+    /// Accepts a peer's channel, if the wallet could lift the fee of its close.
+    fn answer_request(&self, temporary: LdkChannelId, opening: Opening) {
+        let peer = opening.peer;
+        let have = self.parts.wallet.balance().spendable();
+        // LDK does not list a channel that is not accepted yet.
+        let need = self.reserve_for(self.channels_with_reserve().saturating_add(1));
+        if have < need {
+            let message =
+                format!("I have {have} on chain and need {need}, to lift the fees of closes by force: fund me first");
+            let _ = self.channel_manager.force_close_broadcasting_latest_txn(&temporary, &peer, message);
+            return;
+        }
+        let user_id = self.new_user_id();
+        self.book.write(|pages| {
+            pages.openings.insert(user_id, opening);
+            [Row::Opening(user_id)]
+        });
+        if let Err(error) = self.channel_manager.accept_inbound_channel(&temporary, &peer, user_id, None) {
+            tracing::info!(%peer, ?error, "a channel is not accepted");
+            self.opening_failed(user_id, format!("{error:?}"));
+        }
+    }
+
+    fn pending(&self, channel: ChannelId, user_id: u128, funding: OutPoint) {
+        self.book.write(|pages| {
+            let Some(opening) = pages.openings.get_mut(&user_id) else { return vec![] };
+            opening.channel = Some(channel);
+            pages.facts.entry(channel).or_insert_with(|| Facts {
+                user_id,
+                peer: opening.peer,
+                funding,
+                capacity_sat: opening.capacity_sat,
+                push_msat: opening.push_msat,
+                we_funded: opening.we_funded,
+                announce: opening.announce,
+                scids: Vec::new(),
+                closed: None,
+            });
+            vec![Row::Opening(user_id), Row::Facts(channel)]
+        });
+        self.note_short_ids();
+        self.emit(Event::ChannelPending { channel });
+    }
+
+    fn closed(&self, channel: ChannelId, user_id: u128, reason: &ClosureReason, balance_msat: u64) {
+        let text = reason.to_string();
+        tracing::info!(%channel, reason = text, "a channel is closed");
+        self.book.write(|pages| {
+            let mut touched = Vec::new();
+            if let Some(facts) = pages.facts.get_mut(&channel) {
+                facts.closed.get_or_insert(Closed { kind: kind(reason), reason: text.clone(), balance_msat });
+                touched.push(Row::Facts(channel));
+            }
+            if let Some(opening) = pages.openings.get_mut(&user_id)
+                && opening.channel.is_none()
+            {
+                opening.failed.get_or_insert(text.clone());
+                touched.push(Row::Opening(user_id));
+            }
+            touched
+        });
+        self.emit(Event::ChannelClosed { channel, reason: text });
+    }
+}
+
+fn kind(reason: &ClosureReason) -> CloseKind {
+    match reason {
+        ClosureReason::LegacyCooperativeClosure
+        | ClosureReason::CounterpartyInitiatedCooperativeClosure
+        | ClosureReason::LocallyInitiatedCooperativeClosure => CloseKind::Cooperative,
+        ClosureReason::CommitmentTxConfirmed => CloseKind::ForcedByPeer,
+        ClosureReason::FundingTimedOut
+        | ClosureReason::DisconnectedPeer
+        | ClosureReason::CounterpartyCoopClosedUnfundedChannel
+        | ClosureReason::LocallyCoopClosedUnfundedChannel
+        | ClosureReason::FundingBatchClosure => CloseKind::NeverFunded,
+        ClosureReason::CounterpartyForceClosed { .. } => CloseKind::ForcedByPeer,
+        ClosureReason::HolderForceClosed { .. }
+        | ClosureReason::ProcessingError { .. }
+        | ClosureReason::OutdatedChannelManager
+        | ClosureReason::HTLCsTimedOut { .. }
+        | ClosureReason::PeerFeerateTooLow { .. } => CloseKind::ForcedByUs,
+    }
+}

@@ -1,0 +1,96 @@
+//! LDK's events.
+//!
+//! An event may come twice: again after a crash, if the manager on the disk still had it. Most of
+//! what is done here can be done twice. What adds up is guarded by [`crate::book::Book::is_replay`].
+
+mod channels;
+mod payments;
+
+use super::Node;
+use crate::ChannelId;
+use crate::book::{Claim, ClaimKind};
+use lightning::events::bump_transaction::BumpTransactionEvent;
+use lightning::events::{Event as LdkEvent, ReplayEvent};
+use lightning::ln::types::ChannelId as LdkChannelId;
+use lightning::sign::SpendableOutputDescriptor;
+
+impl Node {
+    /// Handles one event. The book is written with the next commit, and that one comes before
+    /// anything that LDK does because the event was handled.
+    pub(super) async fn handle(&self, event: LdkEvent) -> Result<(), ReplayEvent> {
+        tracing::debug!(?event, "event");
+        match event {
+            LdkEvent::FundingGenerationReady { .. }
+            | LdkEvent::OpenChannelRequest { .. }
+            | LdkEvent::ChannelPending { .. }
+            | LdkEvent::ChannelReady { .. }
+            | LdkEvent::ChannelClosed { .. }
+            | LdkEvent::DiscardFunding { .. } => self.handle_channel(event),
+            LdkEvent::PaymentClaimable { .. }
+            | LdkEvent::PaymentClaimed { .. }
+            | LdkEvent::PaymentSent { .. }
+            | LdkEvent::PaymentFailed { .. }
+            | LdkEvent::PaymentPathSuccessful { .. }
+            | LdkEvent::PaymentForwarded { .. } => self.handle_payment(event),
+            LdkEvent::SpendableOutputs { outputs, channel_id } => self.spendable(outputs, channel_id)?,
+            LdkEvent::BumpTransaction(event) => self.bump(&event),
+            LdkEvent::ConnectionNeeded { node_id, .. } => {
+                if let Err(error) = self.connect_to(node_id).await {
+                    tracing::info!(%error, "a peer that LDK needs can't be reached");
+                }
+            }
+            other => tracing::debug!(event = ?other, "nothing to do"),
+        }
+        self.book.touch();
+        Ok(())
+    }
+
+    /// Outputs that are ours and free to be spent: the sweeper brings them to the wallet.
+    fn spendable(
+        &self,
+        outputs: Vec<SpendableOutputDescriptor>,
+        channel: Option<LdkChannelId>,
+    ) -> Result<(), ReplayEvent> {
+        if let Some(id) = channel {
+            let claims = outputs.iter().filter_map(|output| match output {
+                // It pays the wallet already.
+                SpendableOutputDescriptor::StaticOutput { .. } => None,
+                SpendableOutputDescriptor::DelayedPaymentOutput(output) => Some(Claim {
+                    outpoint: output.outpoint.into_bitcoin_outpoint(),
+                    value_sat: output.output.value.to_sat(),
+                    kind: ClaimKind::Delayed,
+                }),
+                SpendableOutputDescriptor::StaticPaymentOutput(output) => Some(Claim {
+                    outpoint: output.outpoint.into_bitcoin_outpoint(),
+                    value_sat: output.output.value.to_sat(),
+                    kind: ClaimKind::Remote,
+                }),
+            });
+            self.book.claim(ChannelId(id.0), claims);
+        }
+        self.sweeper.track_spendable_outputs(outputs, channel, true, None).map_err(|()| ReplayEvent())?;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Lifts the fee of what must confirm, with coins of the wallet.
+    fn bump(&self, event: &BumpTransactionEvent) {
+        let (id, claims): (_, Vec<Claim>) = match event {
+            BumpTransactionEvent::ChannelClose { channel_id, anchor_descriptor, .. } => {
+                let outpoint = anchor_descriptor.outpoint;
+                let value_sat = anchor_descriptor.value.to_sat();
+                (channel_id, vec![Claim { outpoint, value_sat, kind: ClaimKind::Anchor }])
+            }
+            BumpTransactionEvent::HTLCResolution { channel_id, htlc_descriptors, .. } => {
+                let claims = htlc_descriptors.iter().map(|htlc| Claim {
+                    outpoint: htlc.outpoint(),
+                    value_sat: htlc.htlc.amount_msat / 1000,
+                    kind: ClaimKind::Htlc,
+                });
+                (channel_id, claims.collect())
+            }
+        };
+        self.book.claim(ChannelId(id.0), claims);
+        self.bumper.handle_event(event);
+    }
+}

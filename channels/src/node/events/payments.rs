@@ -1,0 +1,115 @@
+//! What happens to payments: received, sent, failed, forwarded.
+
+use crate::node::Node;
+use crate::{ChannelId, Direction, Event, PaymentFailure, PaymentHash, PaymentState};
+use lightning::events::{Event as LdkEvent, PaymentFailureReason, PaymentPurpose};
+use lightning::util::ser::Writeable;
+use windlass_types::Msat;
+
+impl Node {
+    pub(super) fn handle_payment(&self, event: LdkEvent) {
+        let encoded = event.encode();
+        match event {
+            LdkEvent::PaymentClaimable { payment_hash, purpose, amount_msat, .. } => {
+                self.claimable(PaymentHash(payment_hash.0), &purpose, amount_msat);
+            }
+            LdkEvent::PaymentClaimed { payment_hash, amount_msat, htlcs, purpose, .. } => {
+                let hash = PaymentHash(payment_hash.0);
+                let preimage = purpose.preimage().map(|preimage| preimage.0);
+                if self.book.payment_received(hash, preimage, amount_msat) {
+                    for htlc in htlcs {
+                        self.book.flow(ChannelId(htlc.channel_id.0), |flow| flow.received_msat += htlc.value_msat);
+                    }
+                }
+                self.emit(Event::PaymentReceived { hash, amount: Msat::new(amount_msat) });
+            }
+            LdkEvent::PaymentSent { payment_preimage, payment_hash, amount_msat, fee_paid_msat, .. } => {
+                let hash = PaymentHash(payment_hash.0);
+                self.book.payment_sent(hash, payment_preimage.0, amount_msat, fee_paid_msat);
+                self.emit(Event::PaymentSent { hash });
+            }
+            LdkEvent::PaymentFailed { payment_id, reason, .. } => {
+                // A payment's id is its hash: see `pay`.
+                let hash = PaymentHash(payment_id.0);
+                let reason = failure(reason);
+                self.book.payment_failed(hash, reason.clone());
+                self.emit(Event::PaymentFailed { hash, reason });
+            }
+            LdkEvent::PaymentPathSuccessful { payment_id, path, .. } => {
+                let Some(first) = path.hops.first() else { return };
+                let fee = path.fee_msat();
+                let sent = path.final_value_msat().saturating_add(fee);
+                let Some(channel) = self.channel_of_hop(first.short_channel_id, first.pubkey) else {
+                    tracing::error!(scid = first.short_channel_id, "a payment went over an unknown channel");
+                    return;
+                };
+                let replay = self.book.is_replay(&encoded);
+                if !replay && self.book.part_arrived(PaymentHash(payment_id.0), path.final_value_msat()) {
+                    self.book.flow(channel, |flow| {
+                        flow.sent_msat += sent;
+                        flow.routing_fees_msat += fee;
+                    });
+                }
+            }
+            LdkEvent::PaymentForwarded {
+                prev_channel_id,
+                next_channel_id,
+                total_fee_earned_msat,
+                outbound_amount_forwarded_msat,
+                ..
+            } => {
+                let fee = total_fee_earned_msat.unwrap_or(0);
+                let out = outbound_amount_forwarded_msat.unwrap_or(0);
+                if !self.book.is_replay(&encoded) {
+                    if let Some(id) = prev_channel_id {
+                        self.book.flow(ChannelId(id.0), |flow| flow.forwarded_in_msat += out + fee);
+                    }
+                    if let Some(id) = next_channel_id {
+                        self.book.flow(ChannelId(id.0), |flow| flow.forwarded_out_msat += out);
+                    }
+                }
+                self.emit(Event::PaymentForwarded { fee: Msat::new(fee) });
+            }
+            _ => {}
+        }
+    }
+
+    /// Money that only waits for our word. An invoice is paid once.
+    fn claimable(&self, hash: PaymentHash, purpose: &PaymentPurpose, amount_msat: u64) {
+        let invoice = self.book.payment(Direction::In, hash);
+        let open = invoice.as_ref().is_some_and(|invoice| invoice.state == PaymentState::Pending);
+        match purpose.preimage() {
+            Some(preimage) if open => self.channel_manager.claim_funds(preimage),
+            _ => {
+                tracing::info!(%hash, amount_msat, "a payment for no open invoice is refused");
+                self.channel_manager.fail_htlc_backwards(&lightning::types::payment::PaymentHash(hash.0));
+            }
+        }
+    }
+
+    fn channel_of_hop(&self, scid: u64, peer: bitcoin::secp256k1::PublicKey) -> Option<ChannelId> {
+        self.note_short_ids();
+        let pages = self.book.read();
+        pages.by_scid(scid).or_else(|| {
+            let mut with_peer = pages.facts.iter().filter(|(_, facts)| facts.peer == peer);
+            match (with_peer.next(), with_peer.next()) {
+                (Some((id, _)), None) => Some(*id),
+                _ => None,
+            }
+        })
+    }
+}
+
+fn failure(reason: Option<PaymentFailureReason>) -> PaymentFailure {
+    match reason {
+        Some(PaymentFailureReason::RouteNotFound) => PaymentFailure::NoRoute,
+        Some(PaymentFailureReason::RecipientRejected) => PaymentFailure::Refused,
+        Some(PaymentFailureReason::RetriesExhausted) => PaymentFailure::Exhausted,
+        Some(PaymentFailureReason::PaymentExpired | PaymentFailureReason::InvoiceRequestExpired) => {
+            PaymentFailure::Expired
+        }
+        Some(PaymentFailureReason::UserAbandoned) => PaymentFailure::Abandoned,
+        Some(other) => PaymentFailure::Other(format!("{other:?}")),
+        None => PaymentFailure::Other("LDK gave no reason".into()),
+    }
+}
