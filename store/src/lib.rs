@@ -22,10 +22,19 @@
 //! ```
 
 mod error;
+#[doc(hidden)]
+pub mod fault;
 mod group;
+mod log;
+mod redb_file;
 mod store;
 mod writes;
 
 pub use error::{OpenError, StoreError};
+pub use log::Stats;
+#[doc(hidden)]
+pub use log::Tuning;
+#[doc(hidden)]
+pub use log::disk::{Disk, DiskFile};
 pub use store::{Entry, Snapshot, Store};
 pub use writes::Writes;

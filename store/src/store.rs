@@ -1,35 +1,31 @@
-//! One file of tables.
+//! What users see: one store, in one of two shapes on the disk.
 
-use crate::error::{self, Failure, OpenError, StoreError};
-use crate::group::{Group, Outcome};
-use crate::writes::{Write, Writes};
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use crate::error::{OpenError, StoreError};
+use crate::log::disk::{Directory, Disk};
+use crate::log::{Log, LogTable, Stats, Tuning};
+use crate::redb_file::{RedbFile, RedbTable};
+use crate::writes::Writes;
+use std::path::Path;
+use std::sync::Arc;
 
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
+enum Backend {
+    Redb(RedbFile),
+    Log(Log),
+}
+
 /// A durable store of named tables; see the crate's head. Cheap to share behind its [`Arc`].
 pub struct Store {
-    path: PathBuf,
-    /// `None` after a failed attempt to open the file again.
-    database: RwLock<Option<Database>>,
-    group: Group,
+    backend: Backend,
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.path()).finish_non_exhaustive()
     }
 }
-
-const fn table(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
-    TableDefinition::new(name)
-}
-
-/// Pages that are kept in memory: state here is small, and a machine runs eight of these.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 impl Store {
     /// Opens the store in the file `path`, or makes it. The directory must be there.
@@ -37,71 +33,132 @@ impl Store {
     /// # Errors
     /// See [`OpenError`]; above all [`OpenError::InUse`].
     pub fn open(path: impl AsRef<Path>) -> Result<Arc<Self>, OpenError> {
-        let path = path.as_ref().to_owned();
-        let database = open_file(&path)?;
-        Ok(Arc::new(Self { path, database: RwLock::new(Some(database)), group: Group::default() }))
+        Ok(Arc::new(Self { backend: Backend::Redb(RedbFile::open(path.as_ref())?) }))
     }
 
-    /// The file.
+    /// Opens the append log in the directory `path`, or makes it; the directory above must be there.
+    /// For what is committed often: a commit is one write and one fdatasync.
+    ///
+    /// After a failed write the log refuses every later commit until it is opened again; what was
+    /// committed stays readable.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. A record that was torn by a crash is cut off; damage anywhere else is
+    /// [`OpenError::Damaged`], never skipped.
+    pub fn open_log(path: impl AsRef<Path>) -> Result<Arc<Self>, OpenError> {
+        let path = path.as_ref();
+        let disk = Directory::new(path).map_err(|error| crate::error::io_opening(path, error))?;
+        Self::open_log_on(Arc::new(disk))
+    }
+
+    /// As [`Self::open_log`], on a disk of a test's own.
+    #[doc(hidden)]
+    pub fn open_log_on(disk: Arc<dyn Disk>) -> Result<Arc<Self>, OpenError> {
+        Self::open_log_tuned(disk, Tuning::default())
+    }
+
+    /// As [`Self::open_log_on`], with other sizes.
+    #[doc(hidden)]
+    pub fn open_log_tuned(disk: Arc<dyn Disk>, tuning: Tuning) -> Result<Arc<Self>, OpenError> {
+        Ok(Arc::new(Self { backend: Backend::Log(Log::open(disk, tuning)?) }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn log(&self) -> Option<&Log> {
+        match &self.backend {
+            Backend::Redb(_) => None,
+            Backend::Log(log) => Some(log),
+        }
+    }
+
+    /// The file, or the log's directory.
     pub fn path(&self) -> &Path {
-        &self.path
+        match &self.backend {
+            Backend::Redb(file) => file.path(),
+            Backend::Log(log) => log.path(),
+        }
+    }
+
+    /// Figures of a log; `None` for a file.
+    pub fn stats(&self) -> Option<Stats> {
+        match &self.backend {
+            Backend::Redb(_) => None,
+            Backend::Log(log) => Some(log.stats()),
+        }
+    }
+
+    /// Folds a log now, whatever its size; a file has nothing to fold. The log does so by itself.
+    ///
+    /// # Errors
+    /// The disk refused; the log is as it was.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Redb(_) => Ok(()),
+            Backend::Log(log) => log.fold(),
+        }
     }
 
     /// The value of `key` in `table`.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn get(&self, name: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read(|database| {
-            let transaction = database.begin_read()?;
-            let table = match transaction.open_table(table(name)) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                other => other?,
-            };
-            Ok(table.get(key)?.map(|value| value.value().to_vec()))
-        })
+    /// The disk can't be read.
+    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match &self.backend {
+            Backend::Redb(file) => file.get(table, key),
+            Backend::Log(log) => log.get(table, key),
+        }
     }
 
     /// All entries of `table` whose key starts with `prefix`, in the order of their keys.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn scan(&self, name: &str, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        self.collect(name, prefix, |key| key.starts_with(prefix), usize::MAX)
+    /// The disk can't be read.
+    pub fn scan(&self, table: &str, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        self.collect(table, prefix, |key| key.starts_with(prefix), usize::MAX)
     }
 
     /// At most `limit` entries of `table` from the key `from` on, in the order of their keys.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn range(&self, name: &str, from: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.collect(name, from, |_| true, limit)
+    /// The disk can't be read.
+    pub fn range(&self, table: &str, from: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.collect(table, from, |_| true, limit)
+    }
+
+    fn collect(
+        &self,
+        table: &str,
+        from: &[u8],
+        until: impl Fn(&[u8]) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        match &self.backend {
+            Backend::Redb(file) => file.collect(table, from, until, limit),
+            Backend::Log(log) => log.collect(table, from, until, limit),
+        }
     }
 
     /// `table` as it stands now: later commits don't change what the snapshot shows.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn snapshot(&self, name: &str) -> Result<Snapshot, StoreError> {
-        self.read(|database| match database.begin_read()?.open_table(table(name)) {
-            Err(TableError::TableDoesNotExist(_)) => Ok(Snapshot { path: self.path.clone(), table: None }),
-            other => Ok(Snapshot { path: self.path.clone(), table: Some(other?) }),
-        })
+    /// The disk can't be read.
+    pub fn snapshot(&self, table: &str) -> Result<Snapshot, StoreError> {
+        let view = match &self.backend {
+            Backend::Redb(file) => View::Redb(file.table(table)?),
+            Backend::Log(log) => View::Log(log.table(table)),
+        };
+        Ok(Snapshot { view })
     }
 
     /// The entry of `table` with the greatest key.
     ///
     /// # Errors
-    /// The file can't be read.
-    pub fn last(&self, name: &str) -> Result<Option<Entry>, StoreError> {
-        self.read(|database| {
-            let transaction = database.begin_read()?;
-            let table = match transaction.open_table(table(name)) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                other => other?,
-            };
-            Ok(table.last()?.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))
-        })
+    /// The disk can't be read.
+    pub fn last(&self, table: &str) -> Result<Option<Entry>, StoreError> {
+        match &self.backend {
+            Backend::Redb(file) => file.last(table),
+            Backend::Log(log) => log.last(table),
+        }
     }
 
     /// Makes the changes, all or none; on return they are on the disk. Blocks for the time of an
@@ -121,7 +178,10 @@ impl Store {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        self.group.commit(writes, |round| self.write_round(round))
+        match &self.backend {
+            Backend::Redb(file) => file.commit(writes),
+            Backend::Log(log) => log.commit(writes),
+        }
     }
 
     /// Adds `value` at the end of the journal `table` and returns its position: 0, 1, 2… A journal
@@ -129,110 +189,47 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::commit`].
-    pub fn append(&self, name: &str, value: &[u8]) -> Result<u64, StoreError> {
-        let positions = self.commit_positions(Writes::new().append(name, value))?;
+    pub fn append(&self, table: &str, value: &[u8]) -> Result<u64, StoreError> {
+        let positions = self.commit_positions(Writes::new().append(table, value))?;
         Ok(positions.first().copied().expect("one append, one position"))
     }
 
     /// The journal `table` from position `from` on.
     ///
     /// # Errors
-    /// The file can't be read, or `table` is no journal.
-    pub fn journal(&self, name: &str, from: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let entries = self.range(name, &from.to_be_bytes(), usize::MAX)?;
-        entries.into_iter().map(|(key, value)| Ok((self.position(name, &key)?, value))).collect()
+    /// The disk can't be read, or `table` is no journal.
+    pub fn journal(&self, table: &str, from: u64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let entries = self.range(table, &from.to_be_bytes(), usize::MAX)?;
+        entries.into_iter().map(|(key, value)| Ok((self.position(table, &key)?, value))).collect()
     }
 
-    fn position(&self, name: &str, key: &[u8]) -> Result<u64, StoreError> {
+    fn position(&self, table: &str, key: &[u8]) -> Result<u64, StoreError> {
         position(key).ok_or_else(|| StoreError::Damaged {
-            path: self.path.clone(),
-            reason: format!("{name:?} is no journal: it has a key of {} bytes", key.len()),
+            path: self.path().to_owned(),
+            reason: format!("{table:?} is no journal: it has a key of {} bytes", key.len()),
         })
-    }
-
-    fn collect(
-        &self,
-        name: &str,
-        from: &[u8],
-        until: impl Fn(&[u8]) -> bool,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.read(|database| {
-            let transaction = database.begin_read()?;
-            let table = match transaction.open_table(table(name)) {
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                other => other?,
-            };
-            let mut entries = Vec::new();
-            for entry in table.range::<&[u8]>(from..)? {
-                let (key, value) = entry?;
-                if entries.len() >= limit || !until(key.value()) {
-                    break;
-                }
-                entries.push((key.value().to_vec(), value.value().to_vec()));
-            }
-            Ok(entries)
-        })
-    }
-
-    /// Runs `read`; if an earlier failure closed the file, opens it again, once.
-    fn read<T>(&self, read: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
-        for attempt in 0..2 {
-            let guard = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            let failure = match guard.as_ref() {
-                Some(database) => match read(database) {
-                    Ok(value) => return Ok(value),
-                    Err(error) => error::sort(&self.path, error),
-                },
-                None => Failure::Reopen,
-            };
-            drop(guard);
-            match failure {
-                Failure::Tell(error) => return Err(error),
-                Failure::Reopen if attempt == 0 => self.reopen()?,
-                Failure::Reopen => break,
-            }
-        }
-        Err(StoreError::Io { path: self.path.clone(), reason: "it failed again after it was opened again".into() })
-    }
-
-    fn reopen(&self) -> Result<(), StoreError> {
-        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The old one must let go of the file's lock first.
-        *guard = None;
-        *guard = Some(open_file(&self.path)?);
-        Ok(())
-    }
-
-    fn write_round(&self, round: &[(u64, Writes)]) -> Vec<(u64, Outcome)> {
-        let result = self.read(|database| {
-            let mut transaction = database.begin_write()?;
-            // Two fsyncs instead of one would only guard against chosen-prefix checksum attacks.
-            transaction.set_two_phase_commit(false);
-            let mut positions = Vec::with_capacity(round.len());
-            for (ticket, writes) in round {
-                positions.push((*ticket, apply(&transaction, writes)?));
-            }
-            transaction.commit()?;
-            Ok(positions)
-        });
-        match result {
-            Ok(positions) => positions.into_iter().map(|(ticket, list)| (ticket, Ok(list))).collect(),
-            Err(error) => round.iter().map(|(ticket, _)| (*ticket, Err(error.clone()))).collect(),
-        }
     }
 }
 
-/// One table at one moment; see [`Store::snapshot`]. It keeps old pages from being reused, and the
+/// The position that a journal's key stands for.
+pub(crate) fn position(key: &[u8]) -> Option<u64> {
+    key.try_into().ok().map(u64::from_be_bytes)
+}
+
+enum View {
+    Redb(RedbTable),
+    Log(LogTable),
+}
+
+/// One table at one moment; see [`Store::snapshot`]. It keeps old pages from being reused, and a
 /// file from being opened again after a failure: hold it for a while, not for ever.
 pub struct Snapshot {
-    path: PathBuf,
-    table: Option<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    view: View,
 }
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Snapshot").finish_non_exhaustive()
     }
 }
 
@@ -240,97 +237,23 @@ impl Snapshot {
     /// The value of `key`.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The disk can't be read.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(table) = &self.table else { return Ok(None) };
-        let found = table.get(key).map_err(|error| self.failure(error))?;
-        Ok(found.map(|value| value.value().to_vec()))
+        match &self.view {
+            View::Redb(table) => table.get(key),
+            View::Log(table) => table.get(key),
+        }
     }
 
     /// All entries whose key starts with `prefix`, in the order of their keys.
     ///
     /// # Errors
-    /// The file can't be read.
+    /// The disk can't be read.
     pub fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        let Some(table) = &self.table else { return Ok(Vec::new()) };
-        let mut entries = Vec::new();
-        for entry in table.range::<&[u8]>(prefix..).map_err(|error| self.failure(error))? {
-            let (key, value) = entry.map_err(|error| self.failure(error))?;
-            if !key.value().starts_with(prefix) {
-                break;
-            }
-            entries.push((key.value().to_vec(), value.value().to_vec()));
+        match &self.view {
+            View::Redb(table) => table.scan(prefix),
+            View::Log(table) => table.scan(prefix),
         }
-        Ok(entries)
-    }
-
-    fn failure(&self, error: redb::StorageError) -> StoreError {
-        match error::sort(&self.path, error.into()) {
-            Failure::Tell(error) => error,
-            Failure::Reopen => StoreError::Io { path: self.path.clone(), reason: "it was closed by a failure".into() },
-        }
-    }
-}
-
-fn position(key: &[u8]) -> Option<u64> {
-    key.try_into().ok().map(u64::from_be_bytes)
-}
-
-fn apply(transaction: &WriteTransaction, writes: &Writes) -> Result<Vec<u64>, redb::Error> {
-    let mut positions = Vec::new();
-    for write in &writes.list {
-        match write {
-            Write::Put { table: name, key, value } => {
-                transaction.open_table(table(name))?.insert(key.as_slice(), value.as_slice())?;
-            }
-            Write::Delete { table: name, key } => {
-                transaction.open_table(table(name))?.remove(key.as_slice())?;
-            }
-            Write::Clear { table: name } => {
-                transaction.delete_table(table(name))?;
-            }
-            Write::Append { table: name, value } => {
-                let mut table = transaction.open_table(table(name))?;
-                let next = match table.last()? {
-                    None => 0,
-                    Some((key, _)) => position(key.value())
-                        .and_then(|last| last.checked_add(1))
-                        .ok_or_else(|| redb::Error::Corrupted(format!("{name:?} is no journal")))?,
-                };
-                table.insert(next.to_be_bytes().as_slice(), value.as_slice())?;
-                positions.push(next);
-            }
-        }
-    }
-    Ok(positions)
-}
-
-/// Opens or makes the file. A new one is made aside and renamed, so that a crash in between leaves
-/// no half-made file under the real name.
-fn open_file(path: &Path) -> Result<Database, OpenError> {
-    if !path.exists() {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".new-{}", std::process::id()));
-        let aside = PathBuf::from(aside);
-        let _ = std::fs::remove_file(&aside);
-        drop(Database::create(&aside).map_err(|error| error::opening(path, error))?);
-        // A hard link refuses to replace a file that another process made meanwhile.
-        let linked = std::fs::hard_link(&aside, path);
-        std::fs::remove_file(&aside).map_err(|error| error::io_opening(path, error))?;
-        match linked {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(error::io_opening(path, error));
-            }
-            _ => sync_directory(path).map_err(|error| error::io_opening(path, error))?,
-        }
-    }
-    Database::builder().set_cache_size(CACHE_BYTES).open(path).map_err(|error| error::opening(path, error))
-}
-
-fn sync_directory(path: &Path) -> std::io::Result<()> {
-    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => std::fs::File::open(parent)?.sync_all(),
-        None => Ok(()),
     }
 }
 

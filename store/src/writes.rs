@@ -9,6 +9,17 @@ pub(crate) enum Write {
     Clear { table: String },
 }
 
+impl Write {
+    pub(crate) fn table(&self) -> &str {
+        match self {
+            Self::Put { table, .. }
+            | Self::Delete { table, .. }
+            | Self::Append { table, .. }
+            | Self::Clear { table } => table,
+        }
+    }
+}
+
 /// Changes that take effect together or not at all, in the order given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Writes {
@@ -58,6 +69,11 @@ impl Writes {
     /// As [`Self::append`], in place.
     pub fn add_append(&mut self, table: &str, value: &[u8]) {
         self.list.push(Write::Append { table: table.into(), value: value.into() });
+    }
+
+    /// As [`Self::add_put`], without copying the value.
+    pub fn add_put_owned(&mut self, table: &str, key: Vec<u8>, value: Vec<u8>) {
+        self.list.push(Write::Put { table: table.into(), key, value });
     }
 
     /// Puts `other`'s changes behind these.
