@@ -3,15 +3,19 @@ use std::sync::Barrier;
 
 type Open = fn(&Path) -> Result<Arc<Store>, OpenError>;
 
+/// Opens the same store once more.
+type Again = Box<dyn Fn() -> Result<Arc<Store>, OpenError>>;
+
 /// Both shapes keep the same promises.
 const SHAPES: [(&str, Open); 2] = [("a.redb", |path| Store::open(path)), ("a.log", |path| Store::open_log(path))];
 
 /// A new store of each shape, and how to open it again.
-fn fresh() -> Vec<(tempfile::TempDir, Arc<Store>, impl Fn() -> Result<Arc<Store>, OpenError>)> {
+fn fresh() -> Vec<(tempfile::TempDir, Arc<Store>, Again)> {
     let make = |(name, open): (&str, Open)| {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join(name);
-        (dir, open(&path).expect("opens"), move || open(&path))
+        let again: Again = Box::new(move || open(&path));
+        (dir, again().expect("opens"), again)
     };
     SHAPES.into_iter().map(make).collect()
 }

@@ -111,7 +111,7 @@ impl<'a> Encoder<'a, '_> {
 /// Tables of the round that are appended to: for them alone the round's own changes are looked up.
 fn appended(round: &[(u64, Writes)]) -> BTreeSet<&str> {
     let writes = round.iter().flat_map(|(_, writes)| &writes.list);
-    writes.filter_map(|write| matches!(write, Write::Append { .. }).then(|| write.table())).collect()
+    writes.filter(|write| matches!(write, Write::Append { .. })).map(Write::table).collect()
 }
 
 type Encoded<'a> = (Vec<Placed<'a>>, Vec<(u64, Result<Vec<u64>, String>)>);

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 /// Bytes of zeros written at a time.
-const ZEROS: [u8; 1 << 18] = [0; 1 << 18];
+static ZEROS: [u8; 1 << 18] = [0; 1 << 18];
 
 /// Old segments kept to be used again: it saves writing zeros.
 const POOL_FILES_MAX: usize = 4;
