@@ -22,7 +22,7 @@ impl Disk {
 
     fn commit(&self, book: &Book) {
         let drained = book.drained();
-        self.store.commit(book.take(drained)).expect("room on the disk");
+        self.store.commit(book.take(drained).0).expect("room on the disk");
     }
 }
 
@@ -69,7 +69,7 @@ fn an_equal_event_is_another_one_once_ldk_let_go_of_the_first() {
     let disk = Disk::new();
     let book = disk.open();
     count(&book, b"forwarded");
-    book.events_are_drained();
+    book.let_go(book.counted());
     disk.commit(&book);
     let book = disk.open();
     count(&book, b"forwarded");
@@ -85,8 +85,8 @@ fn a_mark_set_while_the_manager_is_read_waits_for_the_next_commit() {
     let book = disk.open();
     count(&book, b"forwarded");
     let drained = book.drained();
-    book.events_are_drained();
-    disk.store.commit(book.take(drained)).expect("room on the disk");
+    book.let_go(book.counted());
+    disk.store.commit(book.take(drained).0).expect("room on the disk");
     let book = disk.open();
     count(&book, b"forwarded");
     assert_eq!(received(&book), 10);

@@ -20,7 +20,7 @@ use bitcoin::hashes::{Hash, sha256};
 use bitcoin::secp256k1::PublicKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use windlass_store::{Store, StoreError, Writes};
@@ -90,9 +90,15 @@ pub(crate) struct Pages {
     pub(crate) tip: Option<BlockRef>,
     dirty: BTreeSet<Row>,
     /// Hashes of counted events that LDK may hand out again after a crash.
-    counted: Vec<[u8; 32]>,
-    /// How many of them LDK has let go of.
-    drained: usize,
+    counted: VecDeque<[u8; 32]>,
+    /// How many events were counted before the first of them.
+    counted_before: u64,
+    /// How many counted events LDK has let go of, in all.
+    drained: u64,
+    /// `counted` or `replays` is not as it was committed.
+    counted_changed: bool,
+    /// Goes up with each change.
+    version: u64,
     /// From before the start: to be left out if they come again.
     replays: Vec<[u8; 32]>,
 }
@@ -101,6 +107,8 @@ pub(crate) struct Pages {
 pub(crate) struct Book {
     pages: Mutex<Pages>,
     changed: watch::Sender<u64>,
+    /// The version that is on the disk.
+    committed: watch::Sender<u64>,
 }
 
 fn payment_key(direction: Direction, hash: PaymentHash) -> String {
@@ -153,7 +161,7 @@ impl Book {
                 .collect(),
             ..Pages::default()
         };
-        Ok(Self { pages: Mutex::new(pages), changed: watch::Sender::new(0) })
+        Ok(Self { pages: Mutex::new(pages), changed: watch::Sender::new(0), committed: watch::Sender::new(0) })
     }
 
     /// The pages, to read.
@@ -166,6 +174,7 @@ impl Book {
         let mut pages = self.read();
         let touched = change(&mut pages);
         pages.dirty.extend(touched);
+        pages.version += 1;
         drop(pages);
         self.touch();
     }
@@ -185,47 +194,81 @@ impl Book {
     pub(crate) fn is_replay(&self, event: &[u8]) -> bool {
         let hash = sha256::Hash::hash(event).to_byte_array();
         let mut pages = self.read();
-        if let Some(at) = pages.replays.iter().position(|known| *known == hash) {
-            pages.replays.swap_remove(at);
+        pages.counted_changed = true;
+        let known = pages.replays.iter().position(|known| *known == hash);
+        if let Some(at) = known {
             // Still unknown to the manager on the disk: keep it until LDK lets go of it.
-            pages.counted.push(hash);
-            return true;
+            pages.replays.swap_remove(at);
         }
-        pages.counted.push(hash);
-        false
+        pages.counted.push_back(hash);
+        known.is_some()
     }
 
     /// All events that LDK had kept from before the start were handled: from now on an equal event
     /// is another one.
     pub(crate) fn replays_are_over(&self) {
-        self.read().replays.clear();
+        let mut pages = self.read();
+        pages.counted_changed |= !pages.replays.is_empty();
+        pages.replays.clear();
     }
 
-    /// LDK has let go of all events that were handled up to now.
-    pub(crate) fn events_are_drained(&self) {
+    /// How many events were counted since the start.
+    pub(crate) fn counted(&self) -> u64 {
+        let pages = self.read();
+        pages.counted_before + pages.counted.len() as u64
+    }
+
+    /// LDK has let go of the first `count` counted events.
+    pub(crate) fn let_go(&self, count: u64) {
         let mut pages = self.read();
-        pages.drained = pages.counted.len();
+        pages.drained = pages.drained.max(count);
     }
 
     /// How many of the counted events LDK has let go of. To be asked before the manager is read.
-    pub(crate) fn drained(&self) -> usize {
+    pub(crate) fn drained(&self) -> u64 {
         self.read().drained
     }
 
-    /// The rows that were changed, for one commit. The first `drained` counted events can't come again.
-    pub(crate) fn take(&self, drained: usize) -> Writes {
+    /// The rows that were changed, for one commit, and the version that it makes durable. The first
+    /// `drained` counted events can't come again.
+    pub(crate) fn take(&self, drained: u64) -> (Writes, u64) {
         let mut pages = self.read();
-        pages.counted.drain(..drained);
-        pages.drained -= drained;
+        while pages.counted_before < drained && pages.counted.pop_front().is_some() {
+            pages.counted_before += 1;
+            pages.counted_changed = true;
+        }
         let dirty = std::mem::take(&mut pages.dirty);
         let mut writes = Writes::new();
         for row in dirty {
             pages.add(&mut writes, &row);
         }
-        let counted: Vec<PaymentHash> =
-            pages.counted.iter().chain(&pages.replays).map(|hash| PaymentHash(*hash)).collect();
-        writes.add_put(META, META_COUNTED.as_bytes(), &json(&counted));
-        writes
+        if std::mem::take(&mut pages.counted_changed) {
+            let counted: Vec<PaymentHash> =
+                pages.counted.iter().chain(&pages.replays).map(|hash| PaymentHash(*hash)).collect();
+            writes.add_put(META, META_COUNTED.as_bytes(), &json(&counted));
+        }
+        (writes, pages.version)
+    }
+
+    /// What was taken with this version is on the disk.
+    pub(crate) fn committed(&self, version: u64) {
+        self.committed.send_if_modified(|at| {
+            let newer = *at < version;
+            *at = (*at).max(version);
+            newer
+        });
+    }
+
+    /// Returns when all changes up to now are on the disk, or never will be: then `failure` says why.
+    /// Asks for no commit: one comes soon.
+    pub(crate) async fn durable(&self, failure: &watch::Sender<Option<String>>) {
+        let version = self.read().version;
+        let (mut committed, mut failure) = (self.committed.subscribe(), failure.subscribe());
+        // The senders live as long as the node.
+        tokio::select! {
+            _ = committed.wait_for(|at| *at >= version) => {}
+            _ = failure.wait_for(Option::is_some) => {}
+        }
     }
 }
 

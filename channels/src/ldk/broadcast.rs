@@ -1,5 +1,6 @@
 //! LDK's transactions on their way to bitcoind.
 
+use super::kv::Kv;
 use bitcoin::Transaction;
 use lightning::chain::chaininterface::BroadcasterInterface;
 use std::time::Duration;
@@ -40,9 +41,12 @@ impl BroadcasterInterface for Broadcaster {
 
 impl Relay {
     /// Sends until the queue's other end is gone. A package's transactions go in order: a child
-    /// that pays for its parent comes after it.
-    pub(crate) async fn run(mut self) {
+    /// that pays for its parent comes after it. What made LDK send it is on the disk before that.
+    pub(crate) async fn run(mut self, kv: &Kv) {
         while let Some(package) = self.queue.recv().await {
+            if !kv.durable().await {
+                return;
+            }
             for transaction in package {
                 self.send(&transaction).await;
             }

@@ -1,21 +1,11 @@
 //! LDK's storage: staged in memory, made durable by the committer.
 //!
-//! Nothing here reaches the disk by itself. [`Kv`] collects what LDK writes; the committer takes
-//! all of it at once and commits it together with the `ChannelManager` and our own book, in one
-//! transaction. Until then LDK is told that the monitor's update is in progress, and holds back
-//! every message that depends on it. So the disk never has a monitor that is newer than the
-//! manager (which would force-close the channel at the next start), and nothing leaves the node
-//! before it is durable.
+//! Nothing here reaches the disk by itself. [`Kv`] collects what LDK writes; a commit takes all of
+//! it at once, together with the `ChannelManager` and our own book: see [`super::committer`].
 
 use bitcoin::io;
-use lightning::chain::ChannelMonitorUpdateStatus;
-use lightning::chain::chainmonitor::Persist;
-use lightning::chain::channelmonitor::{ChannelMonitor, ChannelMonitorUpdate};
-use lightning::ln::types::ChannelId;
-use lightning::sign::InMemorySigner;
 use lightning::util::persist::{
-    CHANNEL_MANAGER_PERSISTENCE_KEY, CHANNEL_MANAGER_PERSISTENCE_PRIMARY_NAMESPACE, KVStoreSync, MonitorName,
-    MonitorUpdatingPersister,
+    CHANNEL_MANAGER_PERSISTENCE_KEY, CHANNEL_MANAGER_PERSISTENCE_PRIMARY_NAMESPACE, KVStoreSync,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,45 +13,40 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use windlass_store::{Store, StoreError, Writes};
 
-use super::stack::{Broadcaster, Fees, Keys, Log};
-use crate::book::Book;
-
 /// The table of everything that LDK writes; its keys are `primary/secondary/key`.
 const TABLE: &str = "ln.ldk";
 
-/// Updates of one monitor before it is written as a whole.
-const UPDATES_PER_MONITOR: u64 = 64;
-
-/// How long a change waits for company that nobody waits for: the manager after each event, above all.
+/// How long a change that nobody waits for waits for company.
 const LAZY: Duration = Duration::from_millis(20);
+
+/// Values by their keys; `None` removes.
+type Values = BTreeMap<String, Option<Vec<u8>>>;
 
 /// What one commit takes along.
 #[derive(Default)]
 pub(crate) struct Round {
-    /// LDK's values, without the manager; `None` removes.
-    pub(crate) writes: BTreeMap<String, Option<Vec<u8>>>,
-    /// Monitor updates that LDK waits for.
-    pub(crate) updates: Vec<(ChannelId, u64)>,
+    /// LDK's values, without the manager.
+    values: Arc<Values>,
     /// The number up to which [`Kv::request`] was called.
-    pub(crate) requests: u64,
+    requests: u64,
 }
 
 #[derive(Default)]
 struct Stage {
-    round: Round,
-    /// A round is needed now: somebody waits for it.
+    values: Values,
+    requests: u64,
+    /// A commit is needed now: somebody waits for it.
     due: bool,
     /// Something has been waiting since, but nobody for it.
     lazy: Option<Instant>,
     stop: bool,
-    /// Values of the round that is being committed, still to be read from here.
-    in_flight: BTreeMap<String, Option<Vec<u8>>>,
+    /// Values that are being committed, still to be read from here.
+    in_flight: Arc<Values>,
 }
 
 /// LDK's key-value store.
 pub(crate) struct Kv {
     store: Arc<Store>,
-    book: Arc<Book>,
     stage: Mutex<Stage>,
     wake: Condvar,
     committed: watch::Sender<u64>,
@@ -80,8 +65,8 @@ fn failed(error: StoreError) -> io::Error {
 }
 
 impl Kv {
-    pub(crate) fn new(store: Arc<Store>, book: Arc<Book>) -> Self {
-        Self { store, book, stage: Mutex::default(), wake: Condvar::new(), committed: watch::Sender::new(0) }
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store, stage: Mutex::default(), wake: Condvar::new(), committed: watch::Sender::new(0) }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -90,18 +75,29 @@ impl Kv {
 
     fn put(&self, key: String, value: Option<Vec<u8>>) {
         let mut stage = self.stage();
-        stage.round.writes.insert(key, value);
-        stage.lazy.get_or_insert_with(Instant::now);
-        self.wake.notify_one();
+        stage.values.insert(key, value);
+        self.lazily(&mut stage);
+    }
+
+    fn lazily(&self, stage: &mut Stage) {
+        if stage.lazy.is_none() {
+            stage.lazy = Some(Instant::now());
+            self.wake.notify_one();
+        }
+    }
+
+    /// Something was changed that nobody waits for: it is committed soon.
+    pub(crate) fn soon(&self) {
+        self.lazily(&mut self.stage());
     }
 
     /// Asks for a commit of what was changed up to now; the number tells [`Self::durable`] which.
     pub(crate) fn request(&self) -> u64 {
         let mut stage = self.stage();
-        stage.round.requests += 1;
+        stage.requests += 1;
         stage.due = true;
         self.wake.notify_one();
-        stage.round.requests
+        stage.requests
     }
 
     /// Returns when everything that was changed before the call is on the disk; false if the
@@ -112,47 +108,69 @@ impl Kv {
         committed.wait_for(|done| *done >= request).await.is_ok_and(|done| *done != u64::MAX)
     }
 
-    /// The committer's side: waits until there is something to commit; `None` at the end.
-    pub(crate) fn next_round(&self) -> Option<Round> {
+    /// The committer's thread: waits until there is something to commit; false at the end.
+    pub(crate) fn wait_due(&self) -> bool {
         let mut stage = self.stage();
         loop {
             match stage.lazy {
-                _ if stage.due => break,
-                Some(since) if stage.stop || since.elapsed() >= LAZY => break,
+                _ if stage.due => return true,
+                Some(since) if stage.stop || since.elapsed() >= LAZY => return true,
                 Some(since) => {
                     let rest = LAZY.saturating_sub(since.elapsed());
                     stage = self.wake.wait_timeout(stage, rest).unwrap_or_else(PoisonError::into_inner).0;
                 }
-                None if stage.stop => return None,
+                None if stage.stop => return false,
                 None => stage = self.wake.wait(stage).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        stage.due = false;
-        stage.lazy = None;
-        let requests = stage.round.requests;
-        let round = std::mem::replace(&mut stage.round, Round { requests, ..Round::default() });
-        stage.in_flight.clone_from(&round.writes);
-        Some(round)
     }
 
-    /// Adds LDK's values and the manager to a commit.
-    pub(crate) fn add(&self, writes: &mut Writes, round: &Round, manager: &[u8]) {
-        for (key, value) in &round.writes {
+    /// A commit's side: takes what is staged. Nothing may be staged in the middle of what belongs
+    /// together while this is called.
+    pub(crate) fn take(&self) -> Round {
+        let mut stage = self.stage();
+        stage.due = false;
+        stage.lazy = None;
+        let values = Arc::new(std::mem::take(&mut stage.values));
+        stage.in_flight = Arc::clone(&values);
+        Round { values, requests: stage.requests }
+    }
+
+    /// A commit's side: takes the requests alone, if LDK has written nothing.
+    pub(crate) fn take_if_empty(&self) -> Option<Round> {
+        let mut stage = self.stage();
+        if !stage.values.is_empty() {
+            return None;
+        }
+        stage.due = false;
+        stage.lazy = None;
+        Some(Round { values: Arc::default(), requests: stage.requests })
+    }
+
+    /// Adds LDK's values to a commit, and the manager if it was changed.
+    pub(crate) fn add(&self, writes: &mut Writes, round: &Round, manager: Option<&[u8]>) {
+        for (key, value) in round.values.iter() {
             match value {
                 Some(value) => writes.add_put(TABLE, key.as_bytes(), value),
                 None => writes.add_delete(TABLE, key.as_bytes()),
             }
         }
-        writes.add_put(TABLE, manager_key().as_bytes(), manager);
+        if let Some(manager) = manager {
+            writes.add_put(TABLE, manager_key().as_bytes(), manager);
+        }
     }
 
-    /// The committer's side: the round is on the disk.
-    pub(crate) fn round_done(&self, round: &Round) {
-        self.stage().in_flight.clear();
-        self.committed.send_replace(round.requests);
+    /// A commit's side: the round is on the disk.
+    pub(crate) fn done(&self, round: &Round) {
+        self.stage().in_flight = Arc::default();
+        self.committed.send_if_modified(|done| {
+            let newer = *done < round.requests;
+            *done = (*done).max(round.requests);
+            newer
+        });
     }
 
-    /// The committer's side: no round will ever be committed again.
+    /// A commit's side: no round will ever be committed again.
     pub(crate) fn give_up(&self) {
         self.committed.send_replace(u64::MAX);
     }
@@ -169,7 +187,7 @@ impl Kv {
         stage.stop = true;
         stage.due = false;
         stage.lazy = None;
-        stage.round = Round::default();
+        stage.values.clear();
         self.wake.notify_one();
     }
 
@@ -184,7 +202,7 @@ impl KVStoreSync for Kv {
         let flat = flat(primary, secondary, key);
         let staged = {
             let stage = self.stage();
-            stage.round.writes.get(&flat).or_else(|| stage.in_flight.get(&flat)).cloned()
+            stage.values.get(&flat).or_else(|| stage.in_flight.get(&flat)).cloned()
         };
         let value = match staged {
             Some(value) => value,
@@ -194,16 +212,7 @@ impl KVStoreSync for Kv {
     }
 
     fn write(&self, primary: &str, secondary: &str, key: &str, value: Vec<u8>) -> Result<(), io::Error> {
-        let flat = flat(primary, secondary, key);
-        if flat == manager_key() {
-            // The background processor calls this right after it has handled all events. The
-            // committer serialises the manager itself, after it has taken the monitors.
-            self.book.events_are_drained();
-            self.stage().lazy.get_or_insert_with(Instant::now);
-            self.wake.notify_one();
-        } else {
-            self.put(flat, Some(value));
-        }
+        self.put(flat(primary, secondary, key), Some(value));
         Ok(())
     }
 
@@ -218,86 +227,12 @@ impl KVStoreSync for Kv {
         let mut keys: BTreeMap<String, bool> =
             stored.into_iter().filter_map(|(key, _)| String::from_utf8(key).ok()).map(|key| (key, true)).collect();
         let stage = self.stage();
-        for staged in [&stage.in_flight, &stage.round.writes] {
+        for staged in [stage.in_flight.as_ref(), &stage.values] {
             keys.extend(
                 staged.iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(k, v)| (k.clone(), v.is_some())),
             );
         }
         Ok(keys.into_iter().filter(|(_, there)| *there).map(|(key, _)| key[prefix.len()..].to_owned()).collect())
-    }
-}
-
-/// LDK's own format for monitors and their updates, over [`Kv`].
-pub(crate) type MonitorFormat =
-    MonitorUpdatingPersister<Arc<Kv>, Arc<Log>, Arc<Keys>, Arc<Keys>, Arc<Broadcaster>, Arc<Fees>>;
-
-/// Tells LDK that each update is in progress; the committer tells it when it is done.
-pub(crate) struct Monitors {
-    kv: Arc<Kv>,
-    format: MonitorFormat,
-}
-
-impl Monitors {
-    pub(crate) fn new(
-        kv: Arc<Kv>,
-        log: Arc<Log>,
-        keys: &Arc<Keys>,
-        broadcaster: Arc<Broadcaster>,
-        fees: Arc<Fees>,
-    ) -> Self {
-        let (entropy, signers) = (Arc::clone(keys), Arc::clone(keys));
-        let format = MonitorUpdatingPersister::new(
-            Arc::clone(&kv),
-            log,
-            UPDATES_PER_MONITOR,
-            entropy,
-            signers,
-            broadcaster,
-            fees,
-        );
-        Self { kv, format }
-    }
-
-    /// LDK's format, to read all monitors at the start.
-    pub(crate) const fn format(&self) -> &MonitorFormat {
-        &self.format
-    }
-
-    fn wait_for(&self, channel: ChannelId, update: u64) -> ChannelMonitorUpdateStatus {
-        let mut stage = self.kv.stage();
-        stage.round.updates.push((channel, update));
-        stage.due = true;
-        self.kv.wake.notify_one();
-        ChannelMonitorUpdateStatus::InProgress
-    }
-}
-
-impl Persist<InMemorySigner> for Monitors {
-    fn persist_new_channel(
-        &self,
-        name: MonitorName,
-        monitor: &ChannelMonitor<InMemorySigner>,
-    ) -> ChannelMonitorUpdateStatus {
-        self.format.persist_new_channel(name, monitor);
-        self.wait_for(monitor.channel_id(), monitor.get_latest_update_id())
-    }
-
-    fn update_persisted_channel(
-        &self,
-        name: MonitorName,
-        update: Option<&ChannelMonitorUpdate>,
-        monitor: &ChannelMonitor<InMemorySigner>,
-    ) -> ChannelMonitorUpdateStatus {
-        self.format.update_persisted_channel(name, update, monitor);
-        match update {
-            Some(update) => self.wait_for(monitor.channel_id(), update.update_id),
-            // Only the chain's news; LDK doesn't wait for it.
-            None => ChannelMonitorUpdateStatus::InProgress,
-        }
-    }
-
-    fn archive_persisted_channel(&self, name: MonitorName) {
-        <MonitorFormat as Persist<InMemorySigner>>::archive_persisted_channel(&self.format, name);
     }
 }
 
@@ -308,16 +243,15 @@ mod tests {
     fn kv() -> (tempfile::TempDir, Kv) {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(dir.path().join("ln.redb")).expect("a new store");
-        let book = Arc::new(Book::open(&store).expect("an empty book"));
-        (dir, Kv::new(store, book))
+        (dir, Kv::new(store))
     }
 
     fn commit(kv: &Kv) {
-        let round = kv.next_round().expect("something is staged");
+        let round = kv.take();
         let mut writes = Writes::new();
-        kv.add(&mut writes, &round, b"manager");
+        kv.add(&mut writes, &round, Some(b"manager"));
         kv.store().commit(writes).expect("room on the disk");
-        kv.round_done(&round);
+        kv.done(&round);
     }
 
     #[test]
@@ -336,11 +270,13 @@ mod tests {
     }
 
     #[test]
-    fn the_manager_given_by_ldk_is_only_a_signal() {
+    fn a_value_is_read_while_it_is_on_its_way_to_the_disk() {
         let (_dir, kv) = kv();
-        kv.write("", "", CHANNEL_MANAGER_PERSISTENCE_KEY, vec![9]).expect("a signal");
-        let round = kv.next_round().expect("due");
-        assert!(round.writes.is_empty());
+        kv.write("monitors", "", "a", vec![1]).expect("staged");
+        let round = kv.take();
+        assert_eq!(kv.read("monitors", "", "a").expect("in flight"), vec![1]);
+        kv.done(&round);
+        assert!(kv.read("monitors", "", "a").is_err(), "it was not committed");
     }
 
     #[test]
@@ -348,7 +284,8 @@ mod tests {
         let (_dir, kv) = kv();
         kv.write("x", "", "a", vec![1]).expect("staged");
         kv.stop();
-        assert!(kv.next_round().is_some());
-        assert!(kv.next_round().is_none());
+        assert!(kv.wait_due());
+        kv.take();
+        assert!(!kv.wait_due());
     }
 }

@@ -2,8 +2,11 @@
 
 use super::blocks::{Listeners, Source};
 use super::broadcast::{self, Relay};
+use super::committer::Committer;
+use super::monitors::Reader;
 use super::stack::{
-    AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gossip, Graph, Keys, Kv, Log,
+    AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gate, Gossip, Graph, Keys, Kv,
+    Log,
     MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
 };
 use crate::book::{Book, Tracer};
@@ -26,6 +29,7 @@ use lightning::util::ser::ReadableArgs;
 use lightning_block_sync::UnboundedCache;
 use lightning_block_sync::init::{synchronize_listeners, validate_best_block_header};
 use lightning_block_sync::poll::ValidatedBlockHeader;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +40,8 @@ type MonitorListener = (Monitor, Arc<Broadcaster>, Arc<Fees>, Arc<Log>);
 pub(crate) struct Loaded {
     pub(crate) chain_monitor: Arc<ChainMonitor>,
     pub(crate) channel_manager: Arc<ChannelManager>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) peer_manager: Arc<PeerManager>,
     pub(crate) onion: Arc<OnionMessenger>,
     pub(crate) gossip: Arc<Gossip>,
@@ -63,6 +69,7 @@ struct Base {
     graph: Arc<Graph>,
     scorer: Arc<RwLock<Scorer>>,
     chain_monitor: Arc<ChainMonitor>,
+    dead: Arc<AtomicBool>,
 }
 
 fn damaged(part: &'static str) -> impl Fn(DecodeError) -> StartError {
@@ -175,6 +182,7 @@ fn sweeper(base: &Base, tip: BestBlock) -> Result<(BestBlock, Sweeper), StartErr
 fn peer_manager(
     base: &Base,
     channel_manager: &Arc<ChannelManager>,
+    gate: &Arc<Gate>,
 ) -> (Arc<PeerManager>, Arc<OnionMessenger>, Arc<Gossip>) {
     let lookup: Option<Arc<AnyLookup>> = None;
     let gossip = Arc::new(Gossip::new(Arc::clone(&base.graph), lookup, Arc::clone(&base.log)));
@@ -191,7 +199,7 @@ fn peer_manager(
         IgnoringMessageHandler {},
     ));
     let handler = MessageHandler {
-        chan_handler: Arc::clone(channel_manager),
+        chan_handler: Arc::clone(gate),
         route_handler: Arc::new(Patient::new(Arc::clone(&gossip), Arc::clone(&base.graph))),
         onion_message_handler: Arc::clone(&onion),
         custom_message_handler: IgnoringMessageHandler {},
@@ -210,16 +218,14 @@ fn peer_manager(
 /// Reads or makes all parts and brings them to the tip. The wallet must be there already.
 pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Result<Loaded, StartError> {
     let log = Arc::new(Log);
-    let kv = Arc::new(Kv::new(Arc::clone(&parts.store), Arc::clone(book)));
+    let kv = Arc::new(Kv::new(Arc::clone(&parts.store)));
     let keys = Arc::new(Keys::new(&config.seed, Arc::clone(&parts.wallet)));
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
     let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());
     let broadcaster = Arc::new(broadcaster);
-    let persister =
-        Arc::new(Monitors::new(Arc::clone(&kv), Arc::clone(&log), &keys, Arc::clone(&broadcaster), Arc::clone(&fees)));
-    let monitors = persister
-        .format()
-        .read_all_channel_monitors_with_updates()
+    let dead = Arc::new(AtomicBool::new(false));
+    let persister = Arc::new(Monitors::new(Arc::clone(&kv), Arc::clone(&dead)));
+    let monitors = read_monitors(&kv, &log, &keys, &broadcaster, &fees, &persister)
         .map_err(|error| StartError::Damaged { part: "a channel monitor", reason: error.to_string() })?;
     let graph = graph(&kv, config, &log)?;
     let scorer = scorer(&kv, &graph, &log)?;
@@ -232,8 +238,33 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
         Arc::clone(&keys),
         keys.get_peer_storage_key(),
     ));
-    let base = Base { kv, log, keys, broadcaster, fees, graph, scorer, chain_monitor };
+    let base = Base { kv, log, keys, broadcaster, fees, graph, scorer, chain_monitor, dead };
     assemble(config, parts, book, base, monitors, relay).await
+}
+
+fn read_monitors(
+    kv: &Arc<Kv>,
+    log: &Arc<Log>,
+    keys: &Arc<Keys>,
+    broadcaster: &Arc<Broadcaster>,
+    fees: &Arc<Fees>,
+    persister: &Monitors,
+) -> Result<Vec<(BlockHash, Monitor)>, bitcoin::io::Error> {
+    // It only reads: when a monitor is written as a whole, `Monitors` decides.
+    let reader = Reader::new(
+        Arc::clone(kv),
+        Arc::clone(log),
+        u64::MAX,
+        Arc::clone(keys),
+        Arc::clone(keys),
+        Arc::clone(broadcaster),
+        Arc::clone(fees),
+    );
+    let monitors = reader.read_all_channel_monitors_with_updates()?;
+    for (_, monitor) in &monitors {
+        persister.note_stored(monitor.persistence_key())?;
+    }
+    Ok(monitors)
 }
 
 async fn assemble(
@@ -271,7 +302,15 @@ async fn assemble(
             .map_err(|()| StartError::Damaged { part: "a channel monitor", reason: format!("{id} is there twice") })?;
     }
     let channel_manager = Arc::new(manager);
-    let (peer_manager, onion, gossip) = peer_manager(&base, &channel_manager);
+    let committer = Committer::new(
+        Arc::clone(&base.kv),
+        Arc::clone(book),
+        Arc::clone(&channel_manager),
+        Arc::clone(&base.dead),
+    );
+    let committer = Arc::new(committer);
+    let gate = Arc::new(Gate::new(Arc::clone(&channel_manager), Arc::clone(&committer)));
+    let (peer_manager, onion, gossip) = peer_manager(&base, &channel_manager, &gate);
     let notes = Arc::clone(book);
     let coins = Arc::new(Coins { wallet: Arc::clone(&parts.wallet), notes });
     let bumper = Bumper::new(
@@ -283,6 +322,8 @@ async fn assemble(
     Ok(Loaded {
         chain_monitor: base.chain_monitor,
         channel_manager,
+        committer,
+        gate,
         peer_manager,
         onion,
         gossip,

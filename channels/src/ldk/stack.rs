@@ -20,8 +20,10 @@ pub(crate) use super::coins::Coins;
 pub(crate) use super::fees::Fees;
 pub(crate) use super::gossip::Patient;
 pub(crate) use super::keys::Keys;
-pub(crate) use super::kv::{Kv, Monitors};
+pub(crate) use super::gate::Gate;
+pub(crate) use super::kv::Kv;
 pub(crate) use super::log::Log;
+pub(crate) use super::monitors::Monitors;
 
 pub(crate) type AnyFilter = dyn Filter + Send + Sync;
 pub(crate) type AnyLookup = dyn UtxoLookup + Send + Sync;
@@ -58,7 +60,7 @@ pub(crate) type OnionMessenger = LdkOnionMessenger<
 >;
 pub(crate) type PeerManager = LdkPeerManager<
     SocketDescriptor,
-    Arc<ChannelManager>,
+    Arc<Gate>,
     Arc<Patient>,
     Arc<OnionMessenger>,
     Arc<Log>,

@@ -17,12 +17,13 @@ use crate::book::Book;
 use crate::ldk::committer::Committer;
 use crate::ldk::load::{Loaded, load};
 use crate::ldk::stack::{
-    Broadcaster, Bumper, ChainMonitor, ChannelManager, Gossip, Graph, Keys, Kv, Log, OnionMessenger, PeerManager,
+    Broadcaster, Bumper, ChainMonitor, ChannelManager, Gate, Gossip, Graph, Keys, Kv, Log, OnionMessenger, PeerManager,
     Scorer, Sweeper,
 };
 use crate::{Config, Event, Info, Parts, StartError};
 use chain::Follow;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast, watch};
@@ -42,23 +43,24 @@ pub struct Node {
     channel_manager: Arc<ChannelManager>,
     peer_manager: Arc<PeerManager>,
     onion: Arc<OnionMessenger>,
-    gossip: Arc<Gossip>,
     graph: Arc<Graph>,
     scorer: Arc<RwLock<Scorer>>,
     sweeper: Arc<Sweeper>,
     bumper: Arc<Bumper>,
     keys: Arc<Keys>,
     kv: Arc<Kv>,
-    log: Arc<Log>,
+    committer: Arc<Committer>,
+    gate: Arc<Gate>,
+    /// Counted events that LDK's own loop has handled; see [`Book::let_go`].
+    counted_in_loop: AtomicU64,
     #[expect(dead_code, reason = "its queue must stay open as long as the node")]
     broadcaster: Arc<Broadcaster>,
     synced: watch::Sender<BlockRef>,
     poke: Notify,
     events: broadcast::Sender<Event>,
     stopping: watch::Sender<bool>,
-    failure: watch::Sender<Option<String>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-    committer: Mutex<Option<std::thread::JoinHandle<()>>>,
+    committing: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Node {
@@ -90,12 +92,13 @@ impl Node {
         let (node, loaded_rest) = Self::assemble(config, parts, address, book, loaded);
         node.start_committer();
         node.settle_the_past().await;
+        node.open_gate();
         node.note_resolved(node.synced_to().height);
         let (relay, stopping) = (loaded_rest.relay, Arc::clone(&node));
         node.spawn(async move {
             // What is left in its queue, LDK sends again after the next start.
             tokio::select! {
-                () = relay.run() => {}
+                () = relay.run(&stopping.kv) => {}
                 () = stopping.stopped() => {}
             }
         });
@@ -126,43 +129,42 @@ impl Node {
             channel_manager: loaded.channel_manager,
             peer_manager: loaded.peer_manager,
             onion: loaded.onion,
-            gossip: loaded.gossip,
             graph: loaded.graph,
             scorer: loaded.scorer,
             sweeper: loaded.sweeper,
             bumper: loaded.bumper,
             keys: loaded.keys,
             kv: loaded.kv,
-            log: loaded.log,
+            committer: loaded.committer,
+            gate: loaded.gate,
+            counted_in_loop: AtomicU64::new(0),
             broadcaster: loaded.broadcaster,
             synced: watch::Sender::new(best),
             poke: Notify::new(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             stopping: watch::Sender::new(false),
-            failure: watch::Sender::new(None),
             tasks: Mutex::new(Vec::new()),
-            committer: Mutex::new(None),
+            committing: Mutex::new(None),
         };
         (Arc::new(node), Rest { relay: loaded.relay, tip: loaded.tip, headers: loaded.headers })
     }
 
     fn start_committer(&self) {
-        let committer = Committer {
-            kv: Arc::clone(&self.kv),
-            book: Arc::clone(&self.book),
-            channel_manager: Arc::clone(&self.channel_manager),
-            chain_monitor: Arc::clone(&self.chain_monitor),
-            peer_manager: Arc::clone(&self.peer_manager),
-            failure: self.failure.clone(),
-        };
-        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || committer.run());
+        let (committer, peers) = (Arc::clone(&self.committer), Arc::clone(&self.peer_manager));
+        let thread = std::thread::Builder::new().name("committer".into()).spawn(move || {
+            committer.run();
+            peers.disconnect_all_peers();
+        });
         match thread {
-            Ok(thread) => *self.committer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
-            Err(error) => {
-                self.kv.give_up();
-                self.failure.send_replace(Some(format!("no thread for the committer: {error}")));
-            }
+            Ok(thread) => *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread),
+            Err(error) => self.committer.die(format!("no thread for the committer: {error}")),
         }
+    }
+
+    /// Handles payments' events at the gate, from now on.
+    fn open_gate(self: &Arc<Self>) {
+        let node = Arc::downgrade(self);
+        self.gate.set_settle(Box::new(move || node.upgrade().is_some_and(|node| node.settle_at_gate())));
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -194,7 +196,7 @@ impl Node {
         // Who connected in the last moment.
         self.peer_manager.disconnect_all_peers();
         self.kv.stop();
-        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let committer = self.committing.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(committer) = committer {
             let _ = tokio::task::spawn_blocking(move || committer.join()).await;
         }
@@ -205,7 +207,7 @@ impl Node {
 
     /// Why the node can't go on, once it can't: its owner should stop it and say so.
     pub async fn failed(&self) -> String {
-        let mut failure = self.failure.subscribe();
+        let mut failure = self.committer.failure().subscribe();
         match failure.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => "the node is gone".into(),

@@ -112,7 +112,9 @@ impl Node {
         let ended = self.wait_for(Instant::now() + timeout, || {
             self.payment(Direction::Out, hash).filter(|payment| payment.state != PaymentState::Pending)
         });
-        match ended.await {
+        let ended = ended.await;
+        self.book.durable(self.committer.failure()).await;
+        match ended {
             Some(Payment { state: PaymentState::Failed { reason }, .. }) => Err(PayError::Failed { hash, reason }),
             Some(payment) => Ok(payment),
             None => Err(PayError::TimedOut(hash)),

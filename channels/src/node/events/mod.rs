@@ -13,11 +13,12 @@ use lightning::events::bump_transaction::BumpTransactionEvent;
 use lightning::events::{Event as LdkEvent, ReplayEvent};
 use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
+use std::sync::Arc;
 
 impl Node {
     /// Handles one event. The book is written with the next commit, and that one comes before
     /// anything that LDK does because the event was handled.
-    pub(super) async fn handle(&self, event: LdkEvent) -> Result<(), ReplayEvent> {
+    pub(super) async fn handle(self: &Arc<Self>, event: LdkEvent) -> Result<(), ReplayEvent> {
         tracing::debug!(?event, "event");
         match event {
             LdkEvent::FundingGenerationReady { .. }
@@ -26,21 +27,32 @@ impl Node {
             | LdkEvent::ChannelReady { .. }
             | LdkEvent::ChannelClosed { .. }
             | LdkEvent::DiscardFunding { .. } => self.handle_channel(event),
-            LdkEvent::PaymentClaimable { .. }
-            | LdkEvent::PaymentClaimed { .. }
-            | LdkEvent::PaymentSent { .. }
-            | LdkEvent::PaymentFailed { .. }
-            | LdkEvent::PaymentPathSuccessful { .. }
-            | LdkEvent::PaymentForwarded { .. } => self.handle_payment(event),
+            event if is_payment(&event) => self.handle_payment(event),
             LdkEvent::SpendableOutputs { outputs, channel_id } => self.spendable(outputs, channel_id)?,
             LdkEvent::BumpTransaction(event) => self.bump(&event),
             LdkEvent::ConnectionNeeded { node_id, .. } => {
-                if let Err(error) = self.connect_to(node_id).await {
-                    tracing::info!(%error, "a peer that LDK needs can't be reached");
-                }
+                let node = Arc::clone(self);
+                // Other events don't wait for a peer that may not answer.
+                tokio::spawn(async move {
+                    if let Err(error) = node.connect_to(node_id).await {
+                        tracing::info!(%error, "a peer that LDK needs can't be reached");
+                    }
+                });
             }
             other => tracing::debug!(event = ?other, "nothing to do"),
         }
+        self.book.touch();
+        Ok(())
+    }
+
+    /// Handles a payment's event while messages are about to leave. For all others the loop is asked to come.
+    /// The peers are locked here: nothing that is called may ask the `PeerManager` for them.
+    pub(super) fn handle_at_gate(&self, event: LdkEvent) -> Result<(), ReplayEvent> {
+        if !is_payment(&event) {
+            return Err(ReplayEvent());
+        }
+        tracing::debug!(?event, "event, at the gate");
+        self.handle_payment(event);
         self.book.touch();
         Ok(())
     }
@@ -93,4 +105,16 @@ impl Node {
         self.book.claim(ChannelId(id.0), claims);
         self.bumper.handle_event(event);
     }
+}
+
+const fn is_payment(event: &LdkEvent) -> bool {
+    matches!(
+        event,
+        LdkEvent::PaymentClaimable { .. }
+            | LdkEvent::PaymentClaimed { .. }
+            | LdkEvent::PaymentSent { .. }
+            | LdkEvent::PaymentFailed { .. }
+            | LdkEvent::PaymentPathSuccessful { .. }
+            | LdkEvent::PaymentForwarded { .. }
+    )
 }
