@@ -18,7 +18,7 @@ use super::stack::ChannelManager;
 use crate::book::Book;
 use bitcoin::io;
 use lightning::util::ser::{Writeable, Writer};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -36,7 +36,6 @@ pub(crate) struct Committer {
     failure: watch::Sender<Option<String>>,
     /// The manager's image, kept for its room; also makes commits one at a time.
     image: Mutex<Vec<u8>>,
-    commits: AtomicU64,
 }
 
 impl Committer {
@@ -47,18 +46,12 @@ impl Committer {
         dead: Arc<AtomicBool>,
     ) -> Self {
         let failure = watch::Sender::new(None);
-        let (image, commits) = (Mutex::default(), AtomicU64::new(0));
-        Self { kv, book, channel_manager, dead, failure, image, commits }
+        Self { kv, book, channel_manager, dead, failure, image: Mutex::default() }
     }
 
     /// Why nothing is committed any more, once it is so.
     pub(crate) const fn failure(&self) -> &watch::Sender<Option<String>> {
         &self.failure
-    }
-
-    /// Commits made since the start.
-    pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
     }
 
     /// Returns when all that was changed before the call is on the disk. Blocks for the time of a sync.
@@ -86,7 +79,6 @@ impl Committer {
             self.die(error.to_string());
             return Err(Dead);
         }
-        self.commits.fetch_add(1, Ordering::Relaxed);
         self.done(&round, version);
         Ok(())
     }
@@ -111,7 +103,7 @@ impl Committer {
         self.failure.send_replace(Some(reason));
     }
 
-    /// The thread for what nobody waits for, until [`Kv::stop`] is called or a commit fails. 
+    /// The thread for what nobody waits for, until [`Kv::stop`] is called or a commit fails.
     pub(crate) fn run(&self) {
         while self.kv.wait_due() {
             if self.commit().is_err() {

@@ -143,12 +143,7 @@ impl ChannelMessageHandler for Gate {
         handle_error(&msgs::ErrorMessage),
     }
 
-    fn handle_commitment_signed_batch(
-        &self,
-        peer: PublicKey,
-        channel: ChannelId,
-        batch: Vec<msgs::CommitmentSigned>,
-    ) {
+    fn handle_commitment_signed_batch(&self, peer: PublicKey, channel: ChannelId, batch: Vec<msgs::CommitmentSigned>) {
         self.channel_manager.handle_commitment_signed_batch(peer, channel, batch);
     }
 

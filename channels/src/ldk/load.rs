@@ -5,9 +5,8 @@ use super::broadcast::{self, Relay};
 use super::committer::Committer;
 use super::monitors::Reader;
 use super::stack::{
-    AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gate, Gossip, Graph, Keys, Kv,
-    Log,
-    MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
+    AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gate, Gossip, Graph, Keys,
+    Kv, Log, MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
 };
 use crate::book::{Book, Tracer};
 use crate::{Config, Parts, StartError};
@@ -44,7 +43,6 @@ pub(crate) struct Loaded {
     pub(crate) gate: Arc<Gate>,
     pub(crate) peer_manager: Arc<PeerManager>,
     pub(crate) onion: Arc<OnionMessenger>,
-    pub(crate) gossip: Arc<Gossip>,
     pub(crate) graph: Arc<Graph>,
     pub(crate) scorer: Arc<RwLock<Scorer>>,
     pub(crate) sweeper: Arc<Sweeper>,
@@ -52,7 +50,6 @@ pub(crate) struct Loaded {
     pub(crate) bumper: Arc<Bumper>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) kv: Arc<Kv>,
-    pub(crate) log: Arc<Log>,
     pub(crate) broadcaster: Arc<Broadcaster>,
     pub(crate) relay: Relay,
     pub(crate) tip: ValidatedBlockHeader,
@@ -183,7 +180,7 @@ fn peer_manager(
     base: &Base,
     channel_manager: &Arc<ChannelManager>,
     gate: &Arc<Gate>,
-) -> (Arc<PeerManager>, Arc<OnionMessenger>, Arc<Gossip>) {
+) -> (Arc<PeerManager>, Arc<OnionMessenger>) {
     let lookup: Option<Arc<AnyLookup>> = None;
     let gossip = Arc::new(Gossip::new(Arc::clone(&base.graph), lookup, Arc::clone(&base.log)));
     let message_router = Arc::new(MessageRouter::new(Arc::clone(&base.graph), Arc::clone(&base.keys)));
@@ -212,7 +209,7 @@ fn peer_manager(
         Arc::clone(&base.log),
         Arc::clone(&base.keys),
     );
-    (Arc::new(peers), onion, gossip)
+    (Arc::new(peers), onion)
 }
 
 /// Reads or makes all parts and brings them to the tip. The wallet must be there already.
@@ -302,15 +299,11 @@ async fn assemble(
             .map_err(|()| StartError::Damaged { part: "a channel monitor", reason: format!("{id} is there twice") })?;
     }
     let channel_manager = Arc::new(manager);
-    let committer = Committer::new(
-        Arc::clone(&base.kv),
-        Arc::clone(book),
-        Arc::clone(&channel_manager),
-        Arc::clone(&base.dead),
-    );
+    let committer =
+        Committer::new(Arc::clone(&base.kv), Arc::clone(book), Arc::clone(&channel_manager), Arc::clone(&base.dead));
     let committer = Arc::new(committer);
     let gate = Arc::new(Gate::new(Arc::clone(&channel_manager), Arc::clone(&committer)));
-    let (peer_manager, onion, gossip) = peer_manager(&base, &channel_manager, &gate);
+    let (peer_manager, onion) = peer_manager(&base, &channel_manager, &gate);
     let notes = Arc::clone(book);
     let coins = Arc::new(Coins { wallet: Arc::clone(&parts.wallet), notes });
     let bumper = Bumper::new(
@@ -326,7 +319,6 @@ async fn assemble(
         gate,
         peer_manager,
         onion,
-        gossip,
         graph: base.graph,
         scorer: base.scorer,
         sweeper: Arc::new(sweeper),
@@ -334,7 +326,6 @@ async fn assemble(
         bumper: Arc::new(bumper),
         keys: base.keys,
         kv: base.kv,
-        log: base.log,
         broadcaster: base.broadcaster,
         relay,
         tip,

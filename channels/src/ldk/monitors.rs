@@ -22,8 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const UPDATES_BYTES_MIN: usize = 256 * 1024;
 
 /// LDK's own reader of monitors and their updates.
-pub(crate) type Reader =
-    MonitorUpdatingPersister<Arc<Kv>, Arc<Log>, Arc<Keys>, Arc<Keys>, Arc<Broadcaster>, Arc<Fees>>;
+pub(crate) type Reader = MonitorUpdatingPersister<Arc<Kv>, Arc<Log>, Arc<Keys>, Arc<Keys>, Arc<Broadcaster>, Arc<Fees>>;
 
 /// What lies in the store for one monitor.
 #[derive(Default)]

@@ -17,8 +17,8 @@ use crate::book::Book;
 use crate::ldk::committer::Committer;
 use crate::ldk::load::{Loaded, load};
 use crate::ldk::stack::{
-    Broadcaster, Bumper, ChainMonitor, ChannelManager, Gate, Gossip, Graph, Keys, Kv, Log, OnionMessenger, PeerManager,
-    Scorer, Sweeper,
+    Broadcaster, Bumper, ChainMonitor, ChannelManager, Gate, Graph, Keys, Kv, OnionMessenger, PeerManager, Scorer,
+    Sweeper,
 };
 use crate::{Config, Event, Info, Parts, StartError};
 use chain::Follow;
