@@ -182,7 +182,7 @@ pub struct Payment {
     pub expires_at: Option<u64>,
 }
 
-/// What happens at a node. A subscriber that is slow misses some; the state is never only here.
+/// What happened at a node; see [`crate::Node::events`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
@@ -226,10 +226,5 @@ pub enum Event {
     PaymentForwarded {
         /// What we earned.
         fee: Msat,
-    },
-    /// All parts have seen this block.
-    Synced {
-        /// The tip.
-        tip: BlockRef,
     },
 }

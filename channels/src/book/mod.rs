@@ -6,6 +6,7 @@
 //! again after a crash if the manager on the disk still has it, so the book also stores which
 //! events it has counted that LDK may still have: [`Book::is_replay`].
 
+mod journal;
 mod payments;
 mod rows;
 mod trace;
@@ -14,6 +15,8 @@ pub(crate) use payments::now;
 pub(crate) use rows::{Closed, Facts, Flow, Opening};
 pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
 
+use journal::Journal;
+
 use crate::{ChannelId, Direction, Payment, PaymentHash};
 use bitcoin::Txid;
 use bitcoin::hashes::{Hash, sha256};
@@ -21,8 +24,8 @@ use bitcoin::secp256k1::PublicKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::{Notify, watch};
 use windlass_store::{Store, StoreError, Writes};
 use windlass_types::BlockRef;
 
@@ -56,6 +59,8 @@ const FEES: &str = "ln.wallet_fees";
 const ARRIVED: &str = "ln.arrived_parts";
 const PEERS: &str = "ln.peers";
 const META: &str = "ln.meta";
+const EVENTS: &str = "ln.events";
+const META_JOURNAL: &str = "journal";
 const META_TIP: &str = "traced_to";
 const META_COUNTED: &str = "counted_events";
 
@@ -70,6 +75,10 @@ pub(crate) enum Row {
     Fee(Txid),
     Arrived(PaymentHash),
     Peer(PublicKey),
+    /// An event of the journal.
+    Event(u64),
+    /// Where the journal is.
+    Journal,
     Tip,
 }
 
@@ -88,6 +97,7 @@ pub(crate) struct Pages {
     pub(crate) peers: BTreeMap<PublicKey, String>,
     /// The block up to which the chain was searched.
     pub(crate) tip: Option<BlockRef>,
+    pub(crate) journal: Journal,
     dirty: BTreeSet<Row>,
     /// Hashes of counted events that LDK may hand out again after a crash.
     counted: VecDeque<[u8; 32]>,
@@ -106,6 +116,11 @@ pub(crate) struct Pages {
 /// The book; see the module's head.
 pub(crate) struct Book {
     pages: Mutex<Pages>,
+    /// Held for reading while an event is handled, and for writing by a commit: it takes all that came
+    /// of an event or nothing.
+    turn: RwLock<()>,
+    /// Who waits for the end of which payment.
+    waiting: Mutex<BTreeMap<(Direction, PaymentHash), Arc<Notify>>>,
     changed: watch::Sender<u64>,
     /// The version that is on the disk.
     committed: watch::Sender<u64>,
@@ -154,6 +169,10 @@ impl Book {
             arrived: rows(store, ARRIVED, |key| key.parse().ok())?,
             peers: rows(store, PEERS, |key| key.parse().ok())?,
             tip: meta(store, META_TIP)?,
+            journal: Journal::new(
+                meta(store, META_JOURNAL)?.unwrap_or_default(),
+                rows(store, EVENTS, |key| u64::from_str_radix(key, 16).ok())?,
+            ),
             replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?
                 .unwrap_or_default()
                 .into_iter()
@@ -161,7 +180,13 @@ impl Book {
                 .collect(),
             ..Pages::default()
         };
-        Ok(Self { pages: Mutex::new(pages), changed: watch::Sender::new(0), committed: watch::Sender::new(0) })
+        Ok(Self {
+            pages: Mutex::new(pages),
+            turn: RwLock::new(()),
+            waiting: Mutex::default(),
+            changed: watch::Sender::new(0),
+            committed: watch::Sender::new(0),
+        })
     }
 
     /// The pages, to read.
@@ -177,6 +202,12 @@ impl Book {
         pages.version += 1;
         drop(pages);
         self.touch();
+    }
+
+    /// While this is held, no commit takes anything: for the handling of an event as a whole. Who holds
+    /// it must not wait for a commit, nor let messages leave.
+    pub(crate) fn turn(&self) -> RwLockReadGuard<'_, ()> {
+        self.turn.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes who waits for a change.
@@ -232,7 +263,9 @@ impl Book {
     /// The rows that were changed, for one commit, and the version that it makes durable. The first
     /// `drained` counted events can't come again.
     pub(crate) fn take(&self, drained: u64) -> (Writes, u64) {
+        let _turn = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         let mut pages = self.read();
+        pages.journal.take();
         while pages.counted_before < drained && pages.counted.pop_front().is_some() {
             pages.counted_before += 1;
             pages.counted_changed = true;
@@ -252,6 +285,8 @@ impl Book {
 
     /// What was taken with this version is on the disk.
     pub(crate) fn committed(&self, version: u64) {
+        self.read().journal.committed();
+        self.touch();
         self.committed.send_if_modified(|at| {
             let newer = *at < version;
             *at = (*at).max(version);
@@ -297,6 +332,8 @@ impl Pages {
             Row::Fee(txid) => add_row(writes, FEES, &txid.to_string(), self.fees.get(txid)),
             Row::Arrived(hash) => add_row(writes, ARRIVED, &hash.to_string(), self.arrived.get(hash)),
             Row::Peer(key) => add_row(writes, PEERS, &key.to_string(), self.peers.get(key)),
+            Row::Event(at) => add_row(writes, EVENTS, &format!("{at:016x}"), self.journal.events.get(at)),
+            Row::Journal => add_row(writes, META, META_JOURNAL, Some(&self.journal.position)),
             Row::Tip => add_row(writes, META, META_TIP, self.tip.as_ref()),
         }
     }

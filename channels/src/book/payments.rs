@@ -2,7 +2,10 @@
 
 use super::{Book, Flow, Pages, Row};
 use crate::{ChannelId, Direction, Payment, PaymentFailure, PaymentHash, PaymentState};
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use windlass_types::Msat;
 
 /// Seconds since 1970.
@@ -23,13 +26,22 @@ impl Book {
         });
     }
 
-    /// Our payment arrived.
-    pub(crate) fn payment_sent(&self, hash: PaymentHash, preimage: [u8; 32], amount: Option<u64>, fee: Option<u64>) {
+    /// Our payment arrived. True the first time.
+    pub(crate) fn payment_sent(
+        &self,
+        hash: PaymentHash,
+        preimage: [u8; 32],
+        amount: Option<u64>,
+        fee: Option<u64>,
+    ) -> bool {
+        let mut first = false;
         self.settle(Direction::Out, hash, |payment| {
+            first = !matches!(payment.state, PaymentState::Succeeded { .. });
             payment.state = PaymentState::Succeeded { preimage: Some(hex::encode(preimage)) };
             payment.fee = fee.map(Msat::new);
             payment.amount = amount.map(Msat::new).or(payment.amount);
         });
+        first
     }
 
     /// Our payment failed. One that is known to have arrived stays so.
@@ -73,6 +85,38 @@ impl Book {
         fits
     }
 
+    /// Waits until `look` finds what it wants in a payment; only that payment's end wakes it. `None` at
+    /// `deadline`.
+    pub(crate) async fn wait_payment(
+        &self,
+        direction: Direction,
+        hash: PaymentHash,
+        deadline: tokio::time::Instant,
+        mut look: impl FnMut(&Payment) -> bool,
+    ) -> Option<Payment> {
+        let key = (direction, hash);
+        let notify = Arc::clone(self.waiting().entry(key).or_default());
+        let found = loop {
+            let notified = notify.notified();
+            if let Some(payment) = self.payment(direction, hash).filter(&mut look) {
+                break Some(payment);
+            }
+            if tokio::time::timeout_at(deadline, notified).await.is_err() {
+                break None;
+            }
+        };
+        let mut waiting = self.waiting();
+        // The map's and ours: nobody else waits.
+        if Arc::strong_count(&notify) <= 2 {
+            waiting.remove(&key);
+        }
+        found
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(Direction, PaymentHash), Arc<Notify>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn settle(&self, direction: Direction, hash: PaymentHash, change: impl FnOnce(&mut Payment)) {
         self.write(|pages| {
             let payment = pages.payments.entry((direction, hash)).or_insert_with(|| Payment {
@@ -92,6 +136,9 @@ impl Book {
             payment.settled_at.get_or_insert_with(now);
             [Row::Payment(direction, hash)]
         });
+        if let Some(waiting) = self.waiting().get(&(direction, hash)) {
+            waiting.notify_waiters();
+        }
     }
 
     /// Adds to what moved over `channel`.

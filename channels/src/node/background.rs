@@ -88,21 +88,21 @@ impl Node {
     async fn handle_waiting(self: &Arc<Self>) {
         let handle = |event| async {
             self.learn(&event);
-            let handled = self.handle(event).await;
+            let handled = self.handle(event);
             self.counted_in_loop.store(self.book.counted(), Ordering::Release);
             handled
         };
         self.channel_manager.process_pending_events_async(handle).await;
         // LDK has let go of all that was counted in this loop; at the gate others may be counted by now.
         self.book.let_go(self.counted_in_loop.load(Ordering::Acquire));
-        let handle = |event| Box::pin(self.handle(event));
+        let handle = |event| std::future::ready(self.handle(event));
         self.chain_monitor.process_pending_events_async(handle).await;
         self.onion.process_pending_events_async(handle).await;
     }
 
     /// At the gate: handles the payments' events that wait; others are left to the loop. True if
     /// there was one.
-    pub(super) fn settle_at_gate(&self) -> bool {
+    pub(super) fn settle_at_gate(self: &Arc<Self>) -> bool {
         let counted = std::cell::Cell::new(None);
         let handle = |event: LdkEvent| {
             self.learn(&event);

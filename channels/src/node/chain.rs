@@ -1,8 +1,8 @@
 //! Following the chain.
 
 use super::Node;
+use crate::WaitError;
 use crate::ldk::blocks::{Listeners, Source};
-use crate::{Event, WaitError};
 use lightning_block_sync::poll::{ChainPoller, ValidatedBlockHeader};
 use lightning_block_sync::{SpvClient, UnboundedCache};
 use std::sync::Arc;
@@ -70,7 +70,6 @@ impl Node {
         self.note_resolved(tip.height);
         self.synced.send_replace(tip);
         self.book.touch();
-        self.emit(Event::Synced { tip });
     }
 
     /// Sweeps what is free to be swept, at once.

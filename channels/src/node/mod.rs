@@ -26,12 +26,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use windlass_types::{BlockRef, Msat};
-
-/// Events that a slow subscriber may be behind.
-const EVENT_BACKLOG: usize = 1024;
 
 /// A Lightning node; see the crate's head. All methods may be called from any task.
 pub struct Node {
@@ -57,7 +54,6 @@ pub struct Node {
     broadcaster: Arc<Broadcaster>,
     synced: watch::Sender<BlockRef>,
     poke: Notify,
-    events: broadcast::Sender<Event>,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     committing: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -141,7 +137,6 @@ impl Node {
             broadcaster: loaded.broadcaster,
             synced: watch::Sender::new(best),
             poke: Notify::new(),
-            events: broadcast::Sender::new(EVENT_BACKLOG),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(Vec::new()),
             committing: Mutex::new(None),
@@ -249,14 +244,28 @@ impl Node {
         }
     }
 
-    /// Events from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+    /// What happened from the position `from` on, at most `limit` events, each with its position. Only
+    /// what is on the disk is told, and it stays until [`Self::acknowledge`]: an application that keeps the
+    /// position with what it does about an event loses none and sees none twice. For one that has never
+    /// acknowledged any, the last 10,000 are kept.
+    pub fn events(&self, from: u64, limit: usize) -> Vec<(u64, Event)> {
+        self.book.events(from, limit)
+    }
+
+    /// As [`Self::events`], but waits until there is one; empty at `timeout`.
+    pub async fn wait_events(&self, from: u64, limit: usize, timeout: std::time::Duration) -> Vec<(u64, Event)> {
+        let look = || Some(self.events(from, limit)).filter(|events| !events.is_empty());
+        self.wait_for(tokio::time::Instant::now() + timeout, look).await.unwrap_or_default()
+    }
+
+    /// Lets go of all events before the position `before`; false if that can't be made durable.
+    pub async fn acknowledge(&self, before: u64) -> bool {
+        self.book.acknowledge(before);
+        self.kv.durable().await
     }
 
     fn emit(&self, event: Event) {
-        // Without a subscriber there is nobody to tell.
-        let _ = self.events.send(event);
+        self.book.journal(event);
     }
 
     /// Waits until `look` finds something, looking again after each change; `None` at `deadline`.

@@ -109,10 +109,8 @@ impl Node {
     /// # Errors
     /// [`PayError::Failed`], or [`PayError::TimedOut`] while it is still on its way.
     pub async fn wait_payment(&self, hash: PaymentHash, timeout: Duration) -> Result<Payment, PayError> {
-        let ended = self.wait_for(Instant::now() + timeout, || {
-            self.payment(Direction::Out, hash).filter(|payment| payment.state != PaymentState::Pending)
-        });
-        let ended = ended.await;
+        let ended = |payment: &Payment| payment.state != PaymentState::Pending;
+        let ended = self.book.wait_payment(Direction::Out, hash, Instant::now() + timeout, ended).await;
         self.book.durable(self.committer.failure()).await;
         match ended {
             Some(Payment { state: PaymentState::Failed { reason }, .. }) => Err(PayError::Failed { hash, reason }),
@@ -123,10 +121,8 @@ impl Node {
 
     /// Waits until an invoice of ours is paid; `None` if it isn't in time.
     pub async fn wait_received(&self, hash: PaymentHash, timeout: Duration) -> Option<Payment> {
-        self.wait_for(Instant::now() + timeout, || {
-            self.payment(Direction::In, hash).filter(|payment| matches!(payment.state, PaymentState::Succeeded { .. }))
-        })
-        .await
+        let paid = |payment: &Payment| matches!(payment.state, PaymentState::Succeeded { .. });
+        self.book.wait_payment(Direction::In, hash, Instant::now() + timeout, paid).await
     }
 
     /// A payment or invoice.

@@ -179,7 +179,7 @@ impl Peer {
             .build()
             .expect("a runtime");
         // A killed node's threads may still be letting go of the file.
-        let store = eventually("the store is free", || Store::open(self.dir.join("ln.redb")).ok());
+        let store = eventually("the store is free", || Store::open_log(self.dir.join("ln")).ok());
         let wallet = Wallet::open(&[self.seed; 32], Network::Regtest, Arc::clone(&store)).expect("a wallet");
         let parts = Parts {
             bitcoind: self.bitcoind.clone(),

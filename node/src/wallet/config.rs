@@ -1,5 +1,5 @@
 //! A wallet node's folder: `config.toml` (written by whoever makes the node), `seed` (0600),
-//! `node.json` (where it answers, written by the running node), `node.redb` and LDK's files.
+//! `node.json` (where it answers, written by the running node), `store` (all that must not be lost).
 
 use crate::files::{self, BadFile};
 use bitcoin::{Amount, FeeRate};

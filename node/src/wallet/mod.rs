@@ -1,7 +1,7 @@
 //! The wallet node: Lightning, Bitcoin and the sidechain from one seed, behind one API
 //! ([`crate::api::wallet`]).
 //!
-//! A node lives in a folder: `config.toml` ([`WalletConfig`]), `seed`, `node.redb`, and while it runs
+//! A node lives in a folder: `config.toml` ([`WalletConfig`]), `seed`, `store` (all that must not be lost), and while it runs
 //! `node.json` ([`Ready`]). [`run()`] is the whole process.
 //!
 //! - Bitcoin's chain reaches it three times: the channels feed themselves and the on-chain wallet,

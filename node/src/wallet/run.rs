@@ -128,7 +128,7 @@ struct Started {
 async fn start(dir: &Path) -> Result<Started, RunError> {
     let config = WalletConfig::load(dir)?;
     let seed = Seed::load_or_make(dir)?;
-    let store = Store::open(dir.join("node.redb"))?;
+    let store = Store::open_log(dir.join("store"))?;
     let listen = |error: std::io::Error| RunError::Listen { address: config.api, reason: error.to_string() };
     let listener = TcpListener::bind(config.api).await.map_err(listen)?;
     let members = Members::new(&config.members, config.network, config.chain, Arc::clone(&store))?;

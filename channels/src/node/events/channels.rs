@@ -9,7 +9,7 @@ use lightning::ln::types::ChannelId as LdkChannelId;
 use windlass_chain::Quantity;
 
 impl Node {
-    pub(super) fn handle_channel(&self, event: LdkEvent) {
+    pub(super) fn handle_channel(&self, event: LdkEvent, replay: bool) {
         match event {
             LdkEvent::FundingGenerationReady {
                 temporary_channel_id,
@@ -43,16 +43,19 @@ impl Node {
                 self.answer_request(temporary_channel_id, opening);
             }
             LdkEvent::ChannelPending { channel_id, user_channel_id, funding_txo, .. } => {
-                self.pending(ChannelId(channel_id.0), user_channel_id, funding_txo);
+                self.pending(ChannelId(channel_id.0), user_channel_id, funding_txo, replay);
             }
             LdkEvent::ChannelReady { channel_id, .. } => {
                 let channel = ChannelId(channel_id.0);
                 self.note_short_ids();
                 self.announce_now();
-                self.emit(Event::ChannelReady { channel });
+                if !replay {
+                    self.emit(Event::ChannelReady { channel });
+                }
             }
             LdkEvent::ChannelClosed { channel_id, user_channel_id, reason, last_local_balance_msat, .. } => {
-                self.closed(ChannelId(channel_id.0), user_channel_id, &reason, last_local_balance_msat.unwrap_or(0));
+                let balance_msat = last_local_balance_msat.unwrap_or(0);
+                self.closed(ChannelId(channel_id.0), user_channel_id, &reason, balance_msat, replay);
             }
             LdkEvent::DiscardFunding { funding_info: FundingInfo::Tx { transaction }, .. } => {
                 self.parts.wallet.release(&transaction);
@@ -135,7 +138,7 @@ impl Node {
         }
     }
 
-    fn pending(&self, channel: ChannelId, user_id: u128, funding: OutPoint) {
+    fn pending(&self, channel: ChannelId, user_id: u128, funding: OutPoint, replay: bool) {
         self.book.write(|pages| {
             let Some(opening) = pages.openings.get_mut(&user_id) else { return vec![] };
             opening.channel = Some(channel);
@@ -153,10 +156,12 @@ impl Node {
             vec![Row::Opening(user_id), Row::Facts(channel)]
         });
         self.note_short_ids();
-        self.emit(Event::ChannelPending { channel });
+        if !replay {
+            self.emit(Event::ChannelPending { channel });
+        }
     }
 
-    fn closed(&self, channel: ChannelId, user_id: u128, reason: &ClosureReason, balance_msat: u64) {
+    fn closed(&self, channel: ChannelId, user_id: u128, reason: &ClosureReason, balance_msat: u64, replay: bool) {
         let text = reason.to_string();
         tracing::info!(%channel, reason = text, "a channel is closed");
         self.book.write(|pages| {
@@ -173,7 +178,9 @@ impl Node {
             }
             touched
         });
-        self.emit(Event::ChannelClosed { channel, reason: text });
+        if !replay {
+            self.emit(Event::ChannelClosed { channel, reason: text });
+        }
     }
 }
 

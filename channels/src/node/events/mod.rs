@@ -13,21 +13,24 @@ use lightning::events::bump_transaction::BumpTransactionEvent;
 use lightning::events::{Event as LdkEvent, ReplayEvent};
 use lightning::ln::types::ChannelId as LdkChannelId;
 use lightning::sign::SpendableOutputDescriptor;
+use lightning::util::ser::Writeable;
 use std::sync::Arc;
 
 impl Node {
-    /// Handles one event. The book is written with the next commit, and that one comes before
-    /// anything that LDK does because the event was handled.
-    pub(super) async fn handle(self: &Arc<Self>, event: LdkEvent) -> Result<(), ReplayEvent> {
+    /// Handles one event. The book is written with the next commit, all of what is noted here at
+    /// once, and that one comes before anything that LDK does because the event was handled.
+    pub(super) fn handle(self: &Arc<Self>, event: LdkEvent) -> Result<(), ReplayEvent> {
         tracing::debug!(?event, "event");
+        let turn = self.book.turn();
+        let replay = self.book.is_replay(&event.encode());
         match event {
             LdkEvent::FundingGenerationReady { .. }
             | LdkEvent::OpenChannelRequest { .. }
             | LdkEvent::ChannelPending { .. }
             | LdkEvent::ChannelReady { .. }
             | LdkEvent::ChannelClosed { .. }
-            | LdkEvent::DiscardFunding { .. } => self.handle_channel(event),
-            event if is_payment(&event) => self.handle_payment(event),
+            | LdkEvent::DiscardFunding { .. } => self.handle_channel(event, replay),
+            event if is_payment(&event) => self.handle_payment(event, replay),
             LdkEvent::SpendableOutputs { outputs, channel_id } => self.spendable(outputs, channel_id)?,
             LdkEvent::BumpTransaction(event) => self.bump(&event),
             LdkEvent::ConnectionNeeded { node_id, .. } => {
@@ -41,20 +44,18 @@ impl Node {
             }
             other => tracing::debug!(event = ?other, "nothing to do"),
         }
+        drop(turn);
         self.book.touch();
         Ok(())
     }
 
     /// Handles a payment's event while messages are about to leave. For all others the loop is asked to come.
     /// The peers are locked here: nothing that is called may ask the `PeerManager` for them.
-    pub(super) fn handle_at_gate(&self, event: LdkEvent) -> Result<(), ReplayEvent> {
+    pub(super) fn handle_at_gate(self: &Arc<Self>, event: LdkEvent) -> Result<(), ReplayEvent> {
         if !is_payment(&event) {
             return Err(ReplayEvent());
         }
-        tracing::debug!(?event, "event, at the gate");
-        self.handle_payment(event);
-        self.book.touch();
-        Ok(())
+        self.handle(event)
     }
 
     /// Outputs that are ours and free to be spent: the sweeper brings them to the wallet.

@@ -3,12 +3,10 @@
 use crate::node::Node;
 use crate::{ChannelId, Direction, Event, PaymentFailure, PaymentHash, PaymentState};
 use lightning::events::{Event as LdkEvent, PaymentFailureReason, PaymentPurpose};
-use lightning::util::ser::Writeable;
 use windlass_types::Msat;
 
 impl Node {
-    pub(super) fn handle_payment(&self, event: LdkEvent) {
-        let encoded = event.encode();
+    pub(super) fn handle_payment(&self, event: LdkEvent, replay: bool) {
         match event {
             LdkEvent::PaymentClaimable { payment_hash, purpose, amount_msat, .. } => {
                 self.claimable(PaymentHash(payment_hash.0), &purpose, amount_msat);
@@ -20,20 +18,23 @@ impl Node {
                     for htlc in htlcs {
                         self.book.flow(ChannelId(htlc.channel_id.0), |flow| flow.received_msat += htlc.value_msat);
                     }
+                    self.emit(Event::PaymentReceived { hash, amount: Msat::new(amount_msat) });
                 }
-                self.emit(Event::PaymentReceived { hash, amount: Msat::new(amount_msat) });
             }
             LdkEvent::PaymentSent { payment_preimage, payment_hash, amount_msat, fee_paid_msat, .. } => {
                 let hash = PaymentHash(payment_hash.0);
-                self.book.payment_sent(hash, payment_preimage.0, amount_msat, fee_paid_msat);
-                self.emit(Event::PaymentSent { hash });
+                if self.book.payment_sent(hash, payment_preimage.0, amount_msat, fee_paid_msat) {
+                    self.emit(Event::PaymentSent { hash });
+                }
             }
             LdkEvent::PaymentFailed { payment_id, reason, .. } => {
                 // A payment's id is its hash: see `pay`.
                 let hash = PaymentHash(payment_id.0);
                 let reason = failure(reason);
                 self.book.payment_failed(hash, reason.clone());
-                self.emit(Event::PaymentFailed { hash, reason });
+                if !replay {
+                    self.emit(Event::PaymentFailed { hash, reason });
+                }
             }
             LdkEvent::PaymentPathSuccessful { payment_id, path, .. } => {
                 let Some(first) = path.hops.first() else { return };
@@ -43,7 +44,6 @@ impl Node {
                     tracing::error!(scid = first.short_channel_id, "a payment went over an unknown channel");
                     return;
                 };
-                let replay = self.book.is_replay(&encoded);
                 if !replay && self.book.part_arrived(PaymentHash(payment_id.0), path.final_value_msat()) {
                     self.book.flow(channel, |flow| {
                         flow.sent_msat += sent;
@@ -60,15 +60,15 @@ impl Node {
             } => {
                 let fee = total_fee_earned_msat.unwrap_or(0);
                 let out = outbound_amount_forwarded_msat.unwrap_or(0);
-                if !self.book.is_replay(&encoded) {
+                if !replay {
                     if let Some(id) = prev_channel_id {
                         self.book.flow(ChannelId(id.0), |flow| flow.forwarded_in_msat += out + fee);
                     }
                     if let Some(id) = next_channel_id {
                         self.book.flow(ChannelId(id.0), |flow| flow.forwarded_out_msat += out);
                     }
+                    self.emit(Event::PaymentForwarded { fee: Msat::new(fee) });
                 }
-                self.emit(Event::PaymentForwarded { fee: Msat::new(fee) });
             }
             _ => {}
         }
