@@ -294,15 +294,15 @@ impl Book {
         });
     }
 
-    /// Returns when all changes up to now are on the disk, or never will be: then `failure` says why.
-    /// Asks for no commit: one comes soon.
-    pub(crate) async fn durable(&self, failure: &watch::Sender<Option<String>>) {
+    /// True when all changes up to now are on the disk, false if they never will be: then `failure` says
+    /// why. Asks for no commit: one comes soon.
+    pub(crate) async fn durable(&self, failure: &watch::Sender<Option<String>>) -> bool {
         let version = self.read().version;
         let (mut committed, mut failure) = (self.committed.subscribe(), failure.subscribe());
-        // The senders live as long as the node.
         tokio::select! {
-            _ = committed.wait_for(|at| *at >= version) => {}
-            _ = failure.wait_for(Option::is_some) => {}
+            biased;
+            done = committed.wait_for(|at| *at >= version) => done.is_ok(),
+            _ = failure.wait_for(Option::is_some) => false,
         }
     }
 }

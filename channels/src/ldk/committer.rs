@@ -31,7 +31,8 @@ pub(crate) struct Committer {
     kv: Arc<Kv>,
     book: Arc<Book>,
     channel_manager: Arc<ChannelManager>,
-    dead: Arc<AtomicBool>,
+    /// Set once nothing can be committed any more.
+    dead: AtomicBool,
     /// Why the node can't go on; see [`crate::Node::failed`].
     failure: watch::Sender<Option<String>>,
     /// The manager's image, kept for its room; also makes commits one at a time.
@@ -39,14 +40,9 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn new(
-        kv: Arc<Kv>,
-        book: Arc<Book>,
-        channel_manager: Arc<ChannelManager>,
-        dead: Arc<AtomicBool>,
-    ) -> Self {
+    pub(crate) fn new(kv: Arc<Kv>, book: Arc<Book>, channel_manager: Arc<ChannelManager>) -> Self {
         let failure = watch::Sender::new(None);
-        Self { kv, book, channel_manager, dead, failure, image: Mutex::default() }
+        Self { kv, book, channel_manager, dead: AtomicBool::new(false), failure, image: Mutex::default() }
     }
 
     /// Why nothing is committed any more, once it is so.

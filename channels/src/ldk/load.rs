@@ -28,7 +28,6 @@ use lightning::util::ser::ReadableArgs;
 use lightning_block_sync::UnboundedCache;
 use lightning_block_sync::init::{synchronize_listeners, validate_best_block_header};
 use lightning_block_sync::poll::ValidatedBlockHeader;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -66,7 +65,6 @@ struct Base {
     graph: Arc<Graph>,
     scorer: Arc<RwLock<Scorer>>,
     chain_monitor: Arc<ChainMonitor>,
-    dead: Arc<AtomicBool>,
 }
 
 fn damaged(part: &'static str) -> impl Fn(DecodeError) -> StartError {
@@ -220,8 +218,7 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
     let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());
     let broadcaster = Arc::new(broadcaster);
-    let dead = Arc::new(AtomicBool::new(false));
-    let persister = Arc::new(Monitors::new(Arc::clone(&kv), Arc::clone(&dead)));
+    let persister = Arc::new(Monitors::new(Arc::clone(&kv)));
     let monitors = read_monitors(&kv, &log, &keys, &broadcaster, &fees, &persister)
         .map_err(|error| StartError::Damaged { part: "a channel monitor", reason: error.to_string() })?;
     let graph = graph(&kv, config, &log)?;
@@ -235,7 +232,7 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
         Arc::clone(&keys),
         keys.get_peer_storage_key(),
     ));
-    let base = Base { kv, log, keys, broadcaster, fees, graph, scorer, chain_monitor, dead };
+    let base = Base { kv, log, keys, broadcaster, fees, graph, scorer, chain_monitor };
     assemble(config, parts, book, base, monitors, relay).await
 }
 
@@ -299,8 +296,7 @@ async fn assemble(
             .map_err(|()| StartError::Damaged { part: "a channel monitor", reason: format!("{id} is there twice") })?;
     }
     let channel_manager = Arc::new(manager);
-    let committer =
-        Committer::new(Arc::clone(&base.kv), Arc::clone(book), Arc::clone(&channel_manager), Arc::clone(&base.dead));
+    let committer = Committer::new(Arc::clone(&base.kv), Arc::clone(book), Arc::clone(&channel_manager));
     let committer = Arc::new(committer);
     let gate = Arc::new(Gate::new(Arc::clone(&channel_manager), Arc::clone(&committer)));
     let (peer_manager, onion) = peer_manager(&base, &channel_manager, &gate);

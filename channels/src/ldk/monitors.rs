@@ -15,7 +15,6 @@ use lightning::util::persist::{
 };
 use lightning::util::ser::Writeable;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Updates of this size are gathered before the first whole, and at least between two.
@@ -33,17 +32,16 @@ struct Stored {
 }
 
 /// Stages monitors for the next commit. Nothing leaves the node before that, so LDK is told at
-/// once that they are persisted.
+/// once that they are persisted; also when no commit will ever come, for then nothing leaves at all (and
+/// LDK panics when it hears both "done" and "in progress" in one life).
 pub(crate) struct Monitors {
     kv: Arc<Kv>,
     stored: Mutex<BTreeMap<String, Stored>>,
-    dead: Arc<AtomicBool>,
 }
 
 impl Monitors {
-    /// `dead` is set once nothing can be committed any more.
-    pub(crate) fn new(kv: Arc<Kv>, dead: Arc<AtomicBool>) -> Self {
-        Self { kv, stored: Mutex::default(), dead }
+    pub(crate) fn new(kv: Arc<Kv>) -> Self {
+        Self { kv, stored: Mutex::default() }
     }
 
     /// Notes which updates lie in the store, at the start.
@@ -57,14 +55,6 @@ impl Monitors {
 
     fn stored(&self) -> MutexGuard<'_, BTreeMap<String, Stored>> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn status(&self) -> ChannelMonitorUpdateStatus {
-        // LDK would panic at an error; so it waits, for ever.
-        match self.dead.load(Ordering::Acquire) {
-            true => ChannelMonitorUpdateStatus::InProgress,
-            false => ChannelMonitorUpdateStatus::Completed,
-        }
     }
 
     fn put(&self, primary: &str, secondary: &str, key: &str, value: Vec<u8>) {
@@ -113,7 +103,7 @@ impl Persist<InMemorySigner> for Monitors {
         monitor: &ChannelMonitor<InMemorySigner>,
     ) -> ChannelMonitorUpdateStatus {
         self.write_whole(name, monitor);
-        self.status()
+        ChannelMonitorUpdateStatus::Completed
     }
 
     fn update_persisted_channel(
@@ -125,7 +115,7 @@ impl Persist<InMemorySigner> for Monitors {
         if !update.is_some_and(|update| self.write_update(name, update)) {
             self.write_whole(name, monitor);
         }
-        self.status()
+        ChannelMonitorUpdateStatus::Completed
     }
 
     fn archive_persisted_channel(&self, name: MonitorName) {

@@ -107,11 +107,13 @@ impl Node {
     /// Waits for the end of a payment of ours.
     ///
     /// # Errors
-    /// [`PayError::Failed`], or [`PayError::TimedOut`] while it is still on its way.
+    /// [`PayError::Failed`], [`PayError::TimedOut`] while it is still on its way, or [`PayError::NotDurable`].
     pub async fn wait_payment(&self, hash: PaymentHash, timeout: Duration) -> Result<Payment, PayError> {
         let ended = |payment: &Payment| payment.state != PaymentState::Pending;
         let ended = self.book.wait_payment(Direction::Out, hash, Instant::now() + timeout, ended).await;
-        self.book.durable(self.committer.failure()).await;
+        if ended.is_some() && !self.book.durable(self.committer.failure()).await {
+            return Err(PayError::NotDurable);
+        }
         match ended {
             Some(Payment { state: PaymentState::Failed { reason }, .. }) => Err(PayError::Failed { hash, reason }),
             Some(payment) => Ok(payment),

@@ -15,7 +15,8 @@ use tokio::runtime::Runtime;
 use windlass_chain::regtest::Miner;
 use windlass_chain::{Auth, Bitcoind, BitcoindConfig, StaticFees, Wallet};
 use windlass_channels::{Channel, ChannelState, Config, Node, OpenRequest, Parts, PeerAddress};
-use windlass_store::Store;
+use windlass_store::fault::FaultDisk;
+use windlass_store::{Disk, Store};
 use windlass_types::Msat;
 
 /// Long enough for a loaded machine, short enough to be told.
@@ -150,11 +151,18 @@ pub struct Peer {
     seed: u8,
     bitcoind: Bitcoind,
     address: SocketAddr,
+    /// In place of a directory: a disk that fails on purpose.
+    disk: Option<Arc<FaultDisk>>,
     running: Option<(Runtime, Arc<Node>, Arc<Wallet>)>,
 }
 
 impl Peer {
     pub fn start(name: &'static str, chain: &Chain) -> Self {
+        Self::start_on(name, chain, None)
+    }
+
+    /// As [`Self::start`], on a disk that fails on purpose if one is given.
+    pub fn start_on(name: &'static str, chain: &Chain, disk: Option<Arc<FaultDisk>>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut peer = Self {
             name,
@@ -163,6 +171,7 @@ impl Peer {
             seed: name.as_bytes()[0],
             bitcoind: chain.bitcoind.clone(),
             address: (Ipv4Addr::LOCALHOST, free_port()).into(),
+            disk,
             running: None,
         };
         peer.run();
@@ -179,7 +188,10 @@ impl Peer {
             .build()
             .expect("a runtime");
         // A killed node's threads may still be letting go of the file.
-        let store = eventually("the store is free", || Store::open_log(self.dir.join("ln")).ok());
+        let store = eventually("the store is free", || match &self.disk {
+            Some(disk) => Store::open_log_on(Arc::clone(disk) as Arc<dyn Disk>).ok(),
+            None => Store::open_log(self.dir.join("ln")).ok(),
+        });
         let wallet = Wallet::open(&[self.seed; 32], Network::Regtest, Arc::clone(&store)).expect("a wallet");
         let parts = Parts {
             bitcoind: self.bitcoind.clone(),
@@ -197,6 +209,17 @@ impl Peer {
         let (runtime, node, wallet) = self.running.take().expect("it runs");
         runtime.shutdown_timeout(Duration::from_secs(10));
         drop((node, wallet));
+    }
+
+    /// Ends it and takes the power off its disk, and gives it back: what was not synced may be gone, or
+    /// in pieces.
+    pub fn lose_power(&mut self) {
+        self.kill();
+        self.disk = self.disk.take().map(|disk| disk.crash());
+    }
+
+    pub fn disk(&self) -> &Arc<FaultDisk> {
+        self.disk.as_ref().expect("it has one")
     }
 
     pub fn stop(&mut self) {
@@ -266,12 +289,17 @@ impl Peer {
 /// Nodes with 50 BTC each.
 pub fn funded<const N: usize>(chain: &Chain, names: [&'static str; N]) -> [Peer; N] {
     let peers = names.map(|name| Peer::start(name, chain));
-    for peer in &peers {
+    fund(chain, &peers);
+    peers
+}
+
+/// Gives each node 50 BTC.
+pub fn fund(chain: &Chain, peers: &[Peer]) {
+    for peer in peers {
         chain.mine_to(1, &peer.wallet().address().expect("an address"));
     }
     chain.mine_to(100, &nobody());
-    for peer in &peers {
+    for peer in peers {
         peer.sync();
     }
-    peers
 }
