@@ -191,10 +191,9 @@ impl FaultDisk {
         next
     }
 
-    /// The disk as it would be after an orderly end: everything that was written is there.
+    /// A copy of the disk as it would be after an orderly end: everything that was written is there.
     pub fn reopened(&self) -> Arc<Self> {
         let mut state = lock(&self.state);
-        state.off = true;
         let next = Self::new(state.rng.r#gen());
         {
             let mut fresh = lock(&next.state);

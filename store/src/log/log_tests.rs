@@ -30,7 +30,8 @@ fn changes(rng: &mut StdRng, before: &Model) -> (Writes, Model, Vec<u64>) {
         let journal = JOURNALS.choose(rng).expect("not empty").to_string();
         let key = vec![b'k', rng.gen_range(0..12)];
         let length = *[0, 3, 40, 200, 700, 3000, 9000].choose(rng).expect("not empty");
-        let value: Vec<u8> = (0..length).map(|_| rng.r#gen()).collect();
+        let mut value = vec![0; length];
+        rng.fill(&mut value[..]);
         match rng.gen_range(0..20) {
             0 => {
                 let cleared = if rng.r#gen() { table } else { journal };
@@ -167,7 +168,7 @@ fn run(seed: u64, break_it: impl Fn(&mut StdRng, &FaultDisk)) -> u64 {
     run.commits
 }
 
-const RUNS: u64 = 50;
+const RUNS: u64 = 150;
 
 fn runs(break_it: impl Fn(&mut StdRng, &FaultDisk)) {
     let commits: u64 = (0..RUNS).map(|seed| run(seed, &break_it)).sum();

@@ -273,5 +273,9 @@ fn values(found: Vec<(Vec<u8>, Slot)>) -> std::io::Result<Vec<Entry>> {
 }
 
 #[cfg(test)]
+#[path = "damage_tests.rs"]
+mod damage;
+
+#[cfg(test)]
 #[path = "log_tests.rs"]
 mod tests;
