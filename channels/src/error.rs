@@ -191,6 +191,19 @@ pub enum InvoiceError {
         /// The most.
         most: usize,
     },
+    /// Another invoice of ours has this hash: who paid that one could take this one's payment.
+    #[error("payment hash {0} was asked for before: take a fresh one")]
+    HashInUse(PaymentHash),
+    /// Too few blocks to hold a payment, or more than payers accept.
+    #[error("the final CLTV delta is {found} blocks; a hold invoice takes {least} to {most}")]
+    FinalCltvDelta {
+        /// As asked.
+        found: u16,
+        /// The least.
+        least: u16,
+        /// The most.
+        most: u16,
+    },
     /// LDK said no.
     #[error("no invoice: {0}")]
     Refused(String),

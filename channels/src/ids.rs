@@ -1,5 +1,6 @@
 //! Names of channels, payments and peers.
 
+use bitcoin::hashes::{Hash, sha256};
 use bitcoin::secp256k1::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,6 +65,49 @@ id!(
     PaymentHash
 );
 
+/// What a payment's hash is the hash of: who has it can take the payment, and proves that it was made.
+/// Not shown by `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Preimage(pub [u8; 32]);
+
+impl Preimage {
+    /// Its SHA-256.
+    pub fn hash(&self) -> PaymentHash {
+        PaymentHash(sha256::Hash::hash(&self.0).to_byte_array())
+    }
+
+    /// In hex, for who may see it.
+    pub fn reveal(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl fmt::Debug for Preimage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Preimage(…)")
+    }
+}
+
+impl FromStr for Preimage {
+    type Err = HexError;
+
+    fn from_str(text: &str) -> Result<Self, HexError> {
+        text.parse().map(|PaymentHash(bytes)| Self(bytes))
+    }
+}
+
+impl Serialize for Preimage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.reveal())
+    }
+}
+
+impl<'de> Deserialize<'de> for Preimage {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A node and where to reach it: `<public key>@<host>:<port>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerAddress {
@@ -110,6 +154,15 @@ mod tests {
         let id = ChannelId([7; 32]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!("07".parse::<ChannelId>().is_err());
+    }
+
+    #[test]
+    fn a_preimage_is_not_printed() {
+        let preimage = Preimage([0; 32]);
+        assert!(!format!("{preimage:?}").contains("00"));
+        assert_eq!(preimage.reveal().parse(), Ok(preimage));
+        let hash = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925";
+        assert_eq!(preimage.hash().to_string(), hash);
     }
 
     #[test]

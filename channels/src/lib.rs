@@ -10,6 +10,7 @@
 mod book;
 mod config;
 mod error;
+mod hold;
 mod ids;
 mod ldk;
 mod model;
@@ -19,7 +20,11 @@ mod record;
 pub use book::BookError;
 pub use config::{Config, Parts};
 pub use error::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError, StartError, WaitError};
-pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError};
+pub use hold::{
+    CLAIM_BUFFER_BLOCKS, FINAL_CLTV_DELTA_MAX, FINAL_CLTV_DELTA_MIN, FINAL_CLTV_DELTA_USUAL, HOLD_MARGIN_BLOCKS, Held,
+    HoldError, HoldInvoice, HoldRequest, HoldState,
+};
+pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError, Preimage};
 pub use model::{Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer};
 pub use node::{Node, OpenRequest};
 pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding};

@@ -4,7 +4,7 @@ use crate::{ChannelId, PaymentHash};
 use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, OutPoint};
 use serde::{Deserialize, Serialize};
-use windlass_types::{BlockRef, Msat};
+use windlass_types::{BlockRef, BtcHeight, Msat};
 
 /// A node at a glance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -146,6 +146,12 @@ pub enum PaymentFailure {
     /// Given up by this node's user.
     #[error("given up")]
     Abandoned,
+    /// This node's user has called its hold invoice off.
+    #[error("the hold invoice was cancelled; what was paid went back")]
+    Cancelled,
+    /// A hold invoice of this node was paid, but not settled in time.
+    #[error("the payment was held, and nobody settled it in time: it went back")]
+    HeldTooLong,
     /// This node stopped before anything was sent.
     #[error("nothing was sent: the node stopped first")]
     NotSent,
@@ -209,6 +215,15 @@ pub enum Event {
         hash: PaymentHash,
         /// How much.
         amount: Msat,
+    },
+    /// Somebody paid a hold invoice: it waits for a word.
+    PaymentHeld {
+        /// Which.
+        hash: PaymentHash,
+        /// How much.
+        amount: Msat,
+        /// From this height on it can't be claimed; it is failed back a little earlier.
+        claim_deadline: BtcHeight,
     },
     /// Our payment arrived.
     PaymentSent {

@@ -70,7 +70,7 @@ pub enum Command {
     #[command(subcommand)]
     Channel(channel::Command),
     /// Ask to be paid over Lightning
-    #[command(alias = "addinvoice")]
+    #[command(aliases = ["addinvoice", "addholdinvoice"])]
     Invoice(invoice::Args),
     /// Pay a Lightning invoice
     #[command(alias = "payinvoice")]
@@ -203,6 +203,7 @@ mod tests {
             "listchannels",
             "payinvoice alice lnbcrt1x",
             "addinvoice alice 1sat",
+            "addholdinvoice alice 1sat --hold-new",
             "getinfo alice",
             "newaddress alice",
             "getpeginaddress alice",

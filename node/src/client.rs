@@ -2,6 +2,8 @@
 //! for wallet nodes. Every error comes back as the [`ApiError`] that the other side gave, or as
 //! [`Code::NotRunning`](crate::api::Code) with the address where nothing answers.
 
+mod payments;
+
 use crate::api::member::*;
 use crate::api::wallet::*;
 use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};

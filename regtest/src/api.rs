@@ -21,6 +21,9 @@
 //! | `channel/list` | [`ChannelList`] | `Vec<NodeChannel>` |
 //! | `channel/close` | [`ChannelClose`] | `ChannelInfo` (closed, all money back on chain) |
 //! | `invoice` | [`Invoice`] | `InvoiceAnswer` |
+//! | `invoice/hold` | [`Hold`] | `HoldAnswer` |
+//! | `invoice/list` | [`HoldList`] | `Vec<HoldInfo>`: hold invoices, newest first |
+//! | `invoice/settle`, `invoice/cancel` | [`HoldSettle`], [`HoldCancel`] | `HoldInfo` |
 //! | `pay` | [`Pay`] | `PaymentInfo` |
 //! | `payment/list` | [`OneNode`] | `Vec<PaymentInfo>` |
 //! | `peg/address` | [`OneNode`] | `PegInInfo` |
@@ -33,6 +36,10 @@
 //! | `federation/member/stop`, `federation/member/start` | [`OneMember`] | [`ProcessStatus`] |
 //! | `statement` | [`OneNode`] | `Statement` |
 //! | `down` | [`Down`] | `{}` (the hub stops everything, then itself) |
+
+mod payments;
+
+pub use payments::*;
 
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
@@ -322,33 +329,6 @@ pub struct ChannelClose {
     /// Without the other side.
     #[serde(default)]
     pub force: bool,
-}
-
-/// Ask to be paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invoice {
-    /// Who is to be paid.
-    pub node: String,
-    /// How much; none leaves it to the payer.
-    pub amount_msat: Option<Msat>,
-    /// What for.
-    #[serde(default)]
-    pub memo: String,
-    /// Valid for so long (3600 where none is given).
-    #[serde(default)]
-    pub expiry_seconds: Option<u32>,
-}
-
-/// Pay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pay {
-    /// Who pays.
-    pub node: String,
-    /// A BOLT11 invoice.
-    pub what: String,
-    /// For an invoice without an amount.
-    #[serde(default)]
-    pub amount_msat: Option<Msat>,
 }
 
 /// Peg in.

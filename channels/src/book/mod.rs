@@ -6,18 +6,20 @@
 //! again after a crash if the manager on the disk still has it, so the book also stores which
 //! events it has counted that LDK may still have: [`Book::is_replay`].
 
+mod holds;
 mod journal;
 mod payments;
 mod rows;
 mod trace;
 
+pub(crate) use holds::Arrived;
 pub(crate) use payments::now;
 pub(crate) use rows::{Closed, Facts, Flow, Opening};
 pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
 
 use journal::Journal;
 
-use crate::{ChannelId, Direction, Payment, PaymentHash};
+use crate::{ChannelId, Direction, HoldInvoice, Payment, PaymentHash};
 use bitcoin::Txid;
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::secp256k1::PublicKey;
@@ -51,6 +53,7 @@ pub enum BookError {
 }
 
 const PAYMENTS: &str = "ln.payments";
+const HOLDS: &str = "ln.holds";
 const OPENINGS: &str = "ln.openings";
 const FACTS: &str = "ln.channels";
 const FLOWS: &str = "ln.flows";
@@ -68,6 +71,7 @@ const META_COUNTED: &str = "counted_events";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
     Payment(Direction, PaymentHash),
+    Hold(PaymentHash),
     Opening(u128),
     Facts(ChannelId),
     Flow(ChannelId),
@@ -86,6 +90,7 @@ pub(crate) enum Row {
 #[derive(Default)]
 pub(crate) struct Pages {
     pub(crate) payments: BTreeMap<(Direction, PaymentHash), Payment>,
+    pub(crate) holds: BTreeMap<PaymentHash, HoldInvoice>,
     pub(crate) openings: BTreeMap<u128, Opening>,
     pub(crate) facts: BTreeMap<ChannelId, Facts>,
     pub(crate) flows: BTreeMap<ChannelId, Flow>,
@@ -161,6 +166,7 @@ impl Book {
         let payments: BTreeMap<String, Payment> = rows(store, PAYMENTS, |key| Some(key.to_owned()))?;
         let pages = Pages {
             payments: payments.into_values().map(|payment| ((payment.direction, payment.hash), payment)).collect(),
+            holds: rows(store, HOLDS, |key| key.parse().ok())?,
             openings: rows(store, OPENINGS, |key| u128::from_str_radix(key, 16).ok())?,
             facts: rows(store, FACTS, |key| key.parse().ok())?,
             flows: rows(store, FLOWS, |key| key.parse().ok())?,
@@ -325,6 +331,7 @@ impl Pages {
                 let payment = self.payments.get(&(*direction, *hash));
                 add_row(writes, PAYMENTS, &payment_key(*direction, *hash), payment);
             }
+            Row::Hold(hash) => add_row(writes, HOLDS, &hash.to_string(), self.holds.get(hash)),
             Row::Opening(user_id) => add_row(writes, OPENINGS, &format!("{user_id:032x}"), self.openings.get(user_id)),
             Row::Facts(id) => add_row(writes, FACTS, &id.to_string(), self.facts.get(id)),
             Row::Flow(id) => add_row(writes, FLOWS, &id.to_string(), self.flows.get(id)),

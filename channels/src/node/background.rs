@@ -43,6 +43,7 @@ impl Node {
         self.handle_waiting().await;
         self.book.replays_are_over();
         self.mark_unsent_payments();
+        self.resume_holds();
     }
 
     /// Events, timers, gossip, scorer, the sweeper, until the node stops.

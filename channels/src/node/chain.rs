@@ -62,6 +62,7 @@ impl Node {
     fn new_tip(&self) {
         let best = self.channel_manager.current_best_block();
         let tip = BlockRef::new(BtcHeight::new(best.height), best.block_hash);
+        self.fail_late_holds(tip.height);
         self.note_short_ids();
         self.peer_manager.process_events();
         self.sweep();

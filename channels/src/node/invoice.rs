@@ -2,9 +2,10 @@
 
 use super::Node;
 use crate::book::now;
-use crate::{Direction, InvoiceError, Payment, PaymentHash, PaymentState};
+use crate::{Direction, HoldRequest, InvoiceError, Payment, PaymentHash, PaymentState};
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::Bolt11InvoiceParameters;
+use lightning::types::payment::PaymentHash as LdkPaymentHash;
 use lightning_invoice::{Bolt11InvoiceDescription, Description};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,6 +13,9 @@ use windlass_types::Msat;
 
 /// What BOLT 11 holds of a description.
 const MEMO_BYTES_MAX: usize = 639;
+
+/// LDK writes so many blocks more into the invoice than it is told, and then asks for what it was told.
+const LDK_CLTV_BUFFER: u16 = 3;
 
 /// How long an invoice waits for what its hints need, and how often it looks.
 const HINT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,6 +31,19 @@ impl Node {
         amount: Option<Msat>,
         memo: &str,
         expiry: Duration,
+    ) -> Result<Payment, InvoiceError> {
+        let payment = self.make_invoice(amount, memo, expiry, None).await?;
+        self.book.put_payment(payment.clone());
+        if self.kv.durable().await { Ok(payment) } else { Err(InvoiceError::NotDurable) }
+    }
+
+    /// Makes an invoice, or a hold invoice, and writes nothing down.
+    pub(super) async fn make_invoice(
+        &self,
+        amount: Option<Msat>,
+        memo: &str,
+        expiry: Duration,
+        hold: Option<&HoldRequest>,
     ) -> Result<Payment, InvoiceError> {
         if amount == Some(Msat::ZERO) {
             return Err(InvoiceError::Zero);
@@ -47,11 +64,12 @@ impl Node {
                 amount_msats: amount.map(Msat::get),
                 description: Bolt11InvoiceDescription::Direct(description),
                 invoice_expiry_delta_secs: Some(expiry_seconds),
-                ..Bolt11InvoiceParameters::default()
+                min_final_cltv_expiry_delta: hold.map(|hold| hold.final_cltv_delta.saturating_sub(LDK_CLTV_BUFFER)),
+                payment_hash: hold.map(|hold| LdkPaymentHash(hold.hash.0)),
             })
             .map_err(|error| InvoiceError::Refused(error.to_string()))?;
         let created_at = now();
-        let payment = Payment {
+        Ok(Payment {
             hash: PaymentHash(*invoice.payment_hash().as_ref()),
             direction: Direction::In,
             amount,
@@ -63,9 +81,7 @@ impl Node {
             created_at,
             settled_at: None,
             expires_at: Some(created_at.saturating_add(u64::from(expiry_seconds))),
-        };
-        self.book.put_payment(payment.clone());
-        if self.kv.durable().await { Ok(payment) } else { Err(InvoiceError::NotDurable) }
+        })
     }
 
     /// A private channel can be hinted at only once the peer has told its fees, which it does right

@@ -5,6 +5,7 @@ mod chain;
 mod channels;
 mod close;
 mod events;
+mod hold;
 mod invoice;
 mod open;
 mod pay;

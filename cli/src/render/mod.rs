@@ -4,6 +4,7 @@
 pub mod channel;
 pub mod doctor;
 pub mod federation;
+pub mod hold;
 pub mod money;
 pub mod payment;
 pub mod peg;

@@ -2,10 +2,11 @@
 //! JSON; amounts are whole satoshis in fields named `*_sat` (or millisatoshis, `*_msat`), heights
 //! are plain numbers, hashes are hex.
 //!
-//! [`member`] is spoken by members and followers, [`wallet`] by the wallet nodes.
+//! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes.
 
 mod error;
 pub mod member;
+pub mod payments;
 pub mod wallet;
 
 pub use error::{ApiError, Code, Hint};

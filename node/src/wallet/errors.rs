@@ -2,7 +2,7 @@
 
 use crate::api::ApiError;
 use windlass_chain::{BroadcastError, RpcError};
-use windlass_channels::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError};
+use windlass_channels::{CloseError, ConnectError, FindError, HoldError, InvoiceError, OpenError, PayError};
 
 /// bitcoind did not answer, or refused.
 pub(super) fn rpc(error: RpcError) -> ApiError {
@@ -71,9 +71,26 @@ pub(super) fn close(error: CloseError) -> ApiError {
 /// There is no invoice.
 pub(super) fn invoice(error: InvoiceError) -> ApiError {
     match error {
-        InvoiceError::Zero | InvoiceError::MemoTooLong { .. } => ApiError::usage(error),
+        InvoiceError::Zero | InvoiceError::MemoTooLong { .. } | InvoiceError::FinalCltvDelta { .. } => {
+            ApiError::usage(error)
+        }
+        InvoiceError::HashInUse(_) => ApiError::conflict(error),
         InvoiceError::InsufficientInbound { .. } => ApiError::insufficient(error),
         InvoiceError::Refused(_) | InvoiceError::NotDurable => ApiError::failed(error),
+    }
+}
+
+/// A hold invoice was not settled or cancelled.
+pub(super) fn hold(error: HoldError) -> ApiError {
+    match error {
+        HoldError::Unknown(_) => ApiError::not_found(error),
+        HoldError::WrongPreimage { .. } => ApiError::usage(error),
+        HoldError::NotPaid(_)
+        | HoldError::Expired(_)
+        | HoldError::Cancelled(_)
+        | HoldError::TimedOut { .. }
+        | HoldError::Settled(_) => ApiError::conflict(error),
+        HoldError::NotDurable => ApiError::failed(error),
     }
 }
 

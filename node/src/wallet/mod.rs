@@ -14,6 +14,7 @@
 
 mod config;
 mod errors;
+mod holds;
 mod http;
 mod journal;
 mod lightning;

@@ -5,6 +5,7 @@ mod address;
 mod channel;
 mod faucet;
 mod federation;
+mod hold;
 mod mine;
 mod node;
 mod payment;
@@ -54,6 +55,10 @@ table! {
     "channel/list" => channel::list,
     "channel/close" => channel::close,
     "invoice" => payment::invoice,
+    "invoice/hold" => hold::hold,
+    "invoice/list" => hold::list,
+    "invoice/settle" => hold::settle,
+    "invoice/cancel" => hold::cancel,
     "pay" => payment::pay,
     "payment/list" => payment::list,
     "peg/address" => peg_in::address,

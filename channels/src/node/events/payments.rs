@@ -8,12 +8,23 @@ use windlass_types::Msat;
 impl Node {
     pub(super) fn handle_payment(&self, event: LdkEvent, replay: bool) {
         match event {
-            LdkEvent::PaymentClaimable { payment_hash, purpose, amount_msat, .. } => {
-                self.claimable(PaymentHash(payment_hash.0), &purpose, amount_msat);
+            LdkEvent::PaymentClaimable {
+                payment_hash,
+                purpose,
+                amount_msat,
+                claim_deadline,
+                receiving_channel_ids,
+                ..
+            } => {
+                let hash = PaymentHash(payment_hash.0);
+                if !self.hold_claimable(hash, amount_msat, claim_deadline, &receiving_channel_ids) {
+                    self.claimable(hash, &purpose, amount_msat);
+                }
             }
             LdkEvent::PaymentClaimed { payment_hash, amount_msat, htlcs, purpose, .. } => {
                 let hash = PaymentHash(payment_hash.0);
-                let preimage = purpose.preimage().map(|preimage| preimage.0);
+                let word = self.book.hold_claimed(hash, Msat::new(amount_msat)).map(|preimage| preimage.0);
+                let preimage = purpose.preimage().map(|preimage| preimage.0).or(word);
                 if self.book.payment_received(hash, preimage, amount_msat) {
                     for htlc in htlcs {
                         self.book.flow(ChannelId(htlc.channel_id.0), |flow| flow.received_msat += htlc.value_msat);

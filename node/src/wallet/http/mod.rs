@@ -1,6 +1,7 @@
 //! The API of a wallet node: a table of verbs.
 
 mod extract;
+mod payments;
 
 use super::node::WalletNode;
 use crate::api::wallet::{
@@ -36,6 +37,7 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
         )
         .route("/v1/statement", get(|node: Node| async move { json(node.statement().await) }))
         .merge(lightning())
+        .merge(payments::router())
         .merge(pegs())
         .fallback(extract::unknown)
         .method_not_allowed_fallback(extract::unknown)
