@@ -22,6 +22,12 @@ e2e *ARGS: (_with-bitcoind "cargo test --locked --package windlass-tests --test 
 # A disk that fills up: needs root, for it mounts a small one.
 full-disk: (_with-bitcoind "cargo test --locked --workspace --test e2e -- --ignored full_disk")
 
+# A Lightning node's process killed with -9 fifty times under load.
+kills: (_with-bitcoind "env WINDLASS_KILLS=50 cargo test --locked --package windlass-tests --test e2e -- --nocapture kill_9_of_a_node_under_load")
+
+# A Lightning node's disk loses power: long, and at each commit.
+power-loss: (_with-bitcoind "env WINDLASS_ROUNDS=200 cargo test --locked --package windlass-channels --test power_loss -- --include-ignored --nocapture")
+
 # Agreement, key generation and signing in simulation: crashes, partitions and lies from a seed.
 sim:
     cargo test --locked --package windlass-sidechain --package windlass-peg --package windlass-ledger

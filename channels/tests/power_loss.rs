@@ -208,6 +208,21 @@ fn power_lost_at_any_moment() {
     drop(pair.chain);
 }
 
+/// Long: `just power-loss`.
+#[test]
+#[ignore = "takes minutes"]
+fn power_lost_at_each_commit() {
+    let mut rng = StdRng::seed_from_u64(number("WINDLASS_SEED", 7));
+    let mut pair = Pair::new(7);
+    for commit in 1..=number("WINDLASS_COMMITS", 100) {
+        let disk = pair.alice.disk();
+        disk.lose_power_at_sync(disk.syncs() + commit);
+        eprintln!("power lost in the sync that comes {commit} after the start");
+        pair.round(&mut rng);
+        pair.check();
+    }
+}
+
 #[test]
 fn a_full_disk_stops_the_node_with_a_clear_word() {
     let mut pair = Pair::new(1);

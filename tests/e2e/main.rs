@@ -10,6 +10,7 @@ mod crash;
 mod custody;
 mod follower;
 mod full_disk;
+mod kill_under_load;
 mod networks;
 mod peg;
 mod tutorial;

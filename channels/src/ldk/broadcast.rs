@@ -3,8 +3,9 @@
 use super::kv::Kv;
 use bitcoin::Transaction;
 use lightning::chain::chaininterface::BroadcasterInterface;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use windlass_chain::{Bitcoind, BroadcastError};
 
 /// Packages that may wait for a bitcoind that is down. LDK sends what matters again, so the
@@ -16,25 +17,44 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Queues what LDK wants broadcast; [`Relay::run`] sends it.
 #[derive(Debug)]
-pub(crate) struct Broadcaster(mpsc::Sender<Vec<Transaction>>);
+pub(crate) struct Broadcaster {
+    queue: mpsc::Sender<Vec<Transaction>>,
+    queued: AtomicU64,
+    sent: watch::Sender<u64>,
+}
 
 /// The other end of the queue.
 #[derive(Debug)]
 pub(crate) struct Relay {
     queue: mpsc::Receiver<Vec<Transaction>>,
+    sent: watch::Sender<u64>,
     bitcoind: Bitcoind,
 }
 
 pub(crate) fn pair(bitcoind: Bitcoind) -> (Broadcaster, Relay) {
     let (sender, queue) = mpsc::channel(QUEUE_LEN);
-    (Broadcaster(sender), Relay { queue, bitcoind })
+    let sent = watch::Sender::new(0);
+    (Broadcaster { queue: sender, queued: AtomicU64::new(0), sent: sent.clone() }, Relay { queue, sent, bitcoind })
+}
+
+impl Broadcaster {
+    /// Returns when bitcoind has answered to all that was queued before the call, or at `timeout`.
+    pub(crate) async fn flushed(&self, timeout: Duration) {
+        let queued = self.queued.load(Ordering::Acquire);
+        let mut sent = self.sent.subscribe();
+        let done = tokio::time::timeout(timeout, sent.wait_for(|sent| *sent >= queued)).await;
+        if done.is_err() {
+            tracing::info!("transactions still wait for bitcoind");
+        }
+    }
 }
 
 impl BroadcasterInterface for Broadcaster {
     fn broadcast_transactions(&self, transactions: &[&Transaction]) {
         let package = transactions.iter().map(|&transaction| transaction.clone()).collect();
-        if self.0.try_send(package).is_err() {
-            tracing::warn!("too many transactions wait for bitcoind; LDK will send this one again");
+        match self.queue.try_send(package) {
+            Ok(()) => drop(self.queued.fetch_add(1, Ordering::AcqRel)),
+            Err(_) => tracing::warn!("too many transactions wait for bitcoind; LDK will send this one again"),
         }
     }
 }
@@ -50,6 +70,7 @@ impl Relay {
             for transaction in package {
                 self.send(&transaction).await;
             }
+            self.sent.send_modify(|sent| *sent += 1);
         }
     }
 

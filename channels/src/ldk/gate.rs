@@ -6,6 +6,7 @@
 
 use super::committer::Committer;
 use super::stack::ChannelManager;
+use super::ticks::Ticks;
 use bitcoin::constants::ChainHash;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::{self, BaseMessageHandler, ChannelMessageHandler, MessageSendEvent};
@@ -24,16 +25,22 @@ pub(crate) struct Gate {
     channel_manager: Arc<ChannelManager>,
     committer: Arc<Committer>,
     settle: OnceLock<Box<Settle>>,
+    ticks: Ticks,
 }
 
 impl Gate {
     pub(crate) fn new(channel_manager: Arc<ChannelManager>, committer: Arc<Committer>) -> Self {
-        Self { channel_manager, committer, settle: OnceLock::new() }
+        Self { channel_manager, committer, settle: OnceLock::new(), ticks: Ticks::default() }
     }
 
     /// Sets who handles payments' events at the gate. The second call is without effect.
     pub(crate) fn set_settle(&self, settle: Box<Settle>) {
         let _ = self.settle.set(settle);
+    }
+
+    /// What lets LDK forget completed payments.
+    pub(crate) const fn ticks(&self) -> &Ticks {
+        &self.ticks
     }
 
     /// Forwards and final receives without LDK's random delay of about 50 ms, which hides from
@@ -67,6 +74,7 @@ const fn is_gossip(event: &MessageSendEvent) -> bool {
 impl BaseMessageHandler for Gate {
     fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
         self.advance();
+        self.ticks.tick(&self.channel_manager);
         let events = self.channel_manager.get_and_clear_pending_msg_events();
         if events.iter().all(is_gossip) {
             return events;
@@ -79,6 +87,7 @@ impl BaseMessageHandler for Gate {
     }
 
     fn peer_disconnected(&self, peer: PublicKey) {
+        self.ticks.disconnected(peer);
         self.channel_manager.peer_disconnected(peer);
     }
 
@@ -91,6 +100,7 @@ impl BaseMessageHandler for Gate {
     }
 
     fn peer_connected(&self, peer: PublicKey, init: &msgs::Init, inbound: bool) -> Result<(), ()> {
+        self.ticks.connected(peer);
         self.channel_manager.peer_connected(peer, init, inbound)
     }
 }
@@ -135,12 +145,16 @@ impl ChannelMessageHandler for Gate {
         handle_update_fail_htlc(&msgs::UpdateFailHTLC),
         handle_update_fail_malformed_htlc(&msgs::UpdateFailMalformedHTLC),
         handle_commitment_signed(&msgs::CommitmentSigned),
-        handle_revoke_and_ack(&msgs::RevokeAndACK),
         handle_update_fee(&msgs::UpdateFee),
         handle_announcement_signatures(&msgs::AnnouncementSignatures),
         handle_channel_reestablish(&msgs::ChannelReestablish),
         handle_channel_update(&msgs::ChannelUpdate),
         handle_error(&msgs::ErrorMessage),
+    }
+
+    fn handle_revoke_and_ack(&self, peer: PublicKey, message: &msgs::RevokeAndACK) {
+        self.channel_manager.handle_revoke_and_ack(peer, message);
+        self.ticks.answered(message.channel_id);
     }
 
     fn handle_commitment_signed_batch(&self, peer: PublicKey, channel: ChannelId, batch: Vec<msgs::CommitmentSigned>) {

@@ -13,3 +13,4 @@ pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod monitors;
 pub(crate) mod stack;
+pub(crate) mod ticks;

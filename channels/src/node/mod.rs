@@ -51,7 +51,6 @@ pub struct Node {
     gate: Arc<Gate>,
     /// Counted events that LDK's own loop has handled; see [`Book::let_go`].
     counted_in_loop: AtomicU64,
-    #[expect(dead_code, reason = "its queue must stay open as long as the node")]
     broadcaster: Arc<Broadcaster>,
     synced: watch::Sender<BlockRef>,
     poke: Notify,

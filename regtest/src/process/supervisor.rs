@@ -87,7 +87,8 @@ impl Supervisor {
         let fail = |source| StartError { name: spec.name.clone(), program: spec.program.display().to_string(), source };
         let mut slots = self.slots();
         let slot = slots.entry(spec.name.clone()).or_default();
-        if let Some(running) = &slot.running {
+        // One that has just died is not running, also before its end was noticed.
+        if let Some(running) = slot.running.as_ref().filter(|running| running.id.is_alive()) {
             return Ok(running.id.clone());
         }
         let out = log::rotate(&spec.log).map_err(fail)?;
@@ -107,24 +108,31 @@ impl Supervisor {
         slot.exit = None;
         slot.running = Some(Running { id: id.clone(), told_to_end: false, ended });
         drop(slots);
-        let (this, name, pid_file) = (self.clone(), spec.name.clone(), spec.pid_file.clone());
+        let (this, name, pid_file, mine) = (self.clone(), spec.name.clone(), spec.pid_file.clone(), id.clone());
         // The record helps people; leftovers are found by their mark.
         if let Err(error) = id.write(&pid_file) {
             tracing::warn!(path = %pid_file.display(), %error, "cannot record a process id");
         }
         tokio::spawn(async move {
             let status = child.wait().await;
-            // The record is of no more use; if it stays, its start time tells that it is stale.
-            let _ = std::fs::remove_file(&pid_file);
-            this.ended(&name, status);
+            // The record is of no more use, unless there is a next one already; if it stays, its start time
+            // tells that it is stale.
+            if ProcessId::read(&pid_file).is_some_and(|recorded| recorded == mine) {
+                let _ = std::fs::remove_file(&pid_file);
+            }
+            this.ended(&name, &mine, status);
             tell.send_replace(true);
         });
         Ok(id)
     }
 
-    fn ended(&self, name: &str, status: io::Result<ExitStatus>) {
+    fn ended(&self, name: &str, id: &ProcessId, status: io::Result<ExitStatus>) {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(name) else { return };
+        if slot.running.as_ref().is_some_and(|running| running.id != *id) {
+            // There is a next one already.
+            return;
+        }
         let told = slot.running.take().is_some_and(|running| running.told_to_end);
         let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         if told {

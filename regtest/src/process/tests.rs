@@ -56,6 +56,25 @@ async fn an_exit_of_its_own_is_reported_and_not_mended() {
 }
 
 #[tokio::test]
+async fn one_that_was_just_killed_is_started_anew() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let supervisor = Supervisor::new();
+    let spec = spec(dir.path(), "alice", "exec sleep 600");
+    let first = supervisor.start(&spec).expect("started");
+    first.signal(nix::sys::signal::Signal::SIGKILL);
+    // No await until here: nobody has noticed the end.
+    while first.is_alive() {
+        std::thread::yield_now();
+    }
+    let second = supervisor.start(&spec).expect("again");
+    assert_ne!(first, second);
+    until(|| ProcessId::read(&spec.pid_file) == Some(second.clone())).await;
+    tokio::task::yield_now().await;
+    assert_eq!(supervisor.snapshot("alice").id, Some(second.clone()), "the end of the first is not that of the second");
+    supervisor.stop(&spec).await;
+}
+
+#[tokio::test]
 async fn leftovers_are_known_by_their_mark() {
     let dir = tempfile::tempdir().expect("a folder");
     let other = tempfile::tempdir().expect("a folder");

@@ -34,6 +34,7 @@ impl Node {
             }
             LdkEvent::PaymentSent { payment_preimage, payment_hash, amount_msat, fee_paid_msat, .. } => {
                 let hash = PaymentHash(payment_hash.0);
+                self.gate.ticks().completed();
                 if self.book.payment_sent(hash, payment_preimage.0, amount_msat, fee_paid_msat) {
                     self.emit(Event::PaymentSent { hash });
                 }
@@ -99,6 +100,9 @@ impl Node {
     }
 
     fn channel_of_hop(&self, scid: u64, peer: bitcoin::secp256k1::PublicKey) -> Option<ChannelId> {
+        if let Some(known) = self.book.read().by_scid(scid) {
+            return Some(known);
+        }
         self.note_short_ids();
         let pages = self.book.read();
         pages.by_scid(scid).or_else(|| {
