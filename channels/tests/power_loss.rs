@@ -184,11 +184,12 @@ impl Pair {
             assert!(matches!(state, Some(PaymentState::Succeeded { .. })), "{}: {hash} is {state:?}", payer.name);
         }
         for peer in [&self.alice, &self.bob] {
-            let (channel, record) = (
-                peer.node().channel(self.channel).expect("the channel"),
-                peer.node().record(self.channel).expect("its account"),
-            );
-            assert_eq!(record.balance, channel.ours, "{}'s account and LDK's", peer.name);
+            // The last payment's end is told some moments after it is off the channel.
+            eventually("the account is LDK's", || {
+                let channel = peer.node().channel(self.channel).expect("the channel");
+                let record = peer.node().record(self.channel).expect("its account");
+                (record.balance == channel.ours).then_some(())
+            });
         }
     }
 }
