@@ -34,6 +34,9 @@ pub struct Config {
     pub to_self_delay: u16,
     /// What stays in the wallet for each channel, to lift the fee of a close by force.
     pub anchor_reserve: Amount,
+    /// Completed payments that may pile up in LDK before it is made to forget them. They are in each
+    /// commit's image of its state, so many make every commit slower.
+    pub completed_kept_max: u64,
 }
 
 impl Config {
@@ -48,6 +51,7 @@ impl Config {
             minimum_depth: 6,
             to_self_delay: 144,
             anchor_reserve: Amount::from_sat(25_000),
+            completed_kept_max: 2_000,
         }
     }
 

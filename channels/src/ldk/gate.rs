@@ -29,8 +29,8 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(channel_manager: Arc<ChannelManager>, committer: Arc<Committer>) -> Self {
-        Self { channel_manager, committer, settle: OnceLock::new(), ticks: Ticks::default() }
+    pub(crate) fn new(channel_manager: Arc<ChannelManager>, committer: Arc<Committer>, ticks: Ticks) -> Self {
+        Self { channel_manager, committer, settle: OnceLock::new(), ticks }
     }
 
     /// Sets who handles payments' events at the gate. The second call is without effect.

@@ -8,6 +8,7 @@ use super::stack::{
     AnyFilter, AnyLookup, Broadcaster, Bumper, ChainMonitor, ChannelManager, Coins, Fees, Gate, Gossip, Graph, Keys,
     Kv, Log, MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
 };
+use super::ticks::Ticks;
 use crate::book::{Book, Tracer};
 use crate::{Config, Parts, StartError};
 use bitcoin::BlockHash;
@@ -298,7 +299,11 @@ async fn assemble(
     let channel_manager = Arc::new(manager);
     let committer = Committer::new(Arc::clone(&base.kv), Arc::clone(book), Arc::clone(&channel_manager));
     let committer = Arc::new(committer);
-    let gate = Arc::new(Gate::new(Arc::clone(&channel_manager), Arc::clone(&committer)));
+    let gate = Arc::new(Gate::new(
+        Arc::clone(&channel_manager),
+        Arc::clone(&committer),
+        Ticks::new(config.completed_kept_max),
+    ));
     let (peer_manager, onion) = peer_manager(&base, &channel_manager, &gate);
     let notes = Arc::clone(book);
     let coins = Arc::new(Coins { wallet: Arc::clone(&parts.wallet), notes });

@@ -19,12 +19,13 @@ use lightning::ln::channelmanager::RecentPaymentDetails;
 use lightning::ln::types::ChannelId;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Completed payments that are allowed to pile up.
-const KEPT_MAX: u64 = 2_000;
+use std::time::{Duration, Instant};
 
 /// Ticks after which LDK has forgotten what was complete before the first.
 const TICKS: u32 = 8;
+
+/// How long to wait after a tick was not allowed: asking is not for nothing.
+const PAUSE: Duration = Duration::from_millis(250);
 
 #[derive(Default)]
 struct State {
@@ -35,15 +36,23 @@ struct State {
     /// Channels that were waiting for their peer at the last tick, and are still.
     owed: BTreeSet<ChannelId>,
     connected: BTreeSet<PublicKey>,
+    not_before: Option<Instant>,
 }
 
 /// See the module's head.
-#[derive(Default)]
-pub(crate) struct Ticks(Mutex<State>);
+pub(crate) struct Ticks {
+    /// Completed payments that are allowed to pile up.
+    kept_max: u64,
+    state: Mutex<State>,
+}
 
 impl Ticks {
+    pub(crate) fn new(kept_max: u64) -> Self {
+        Self { kept_max, state: Mutex::default() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A payment of ours is complete.
@@ -68,11 +77,11 @@ impl Ticks {
     pub(crate) fn tick(&self, manager: &ChannelManager) {
         {
             let mut state = self.state();
-            if state.left == 0 && state.completed > KEPT_MAX {
+            if state.left == 0 && state.completed > self.kept_max {
                 state.completed = 0;
                 state.left = TICKS;
             }
-            if state.left == 0 || !state.owed.is_empty() {
+            if state.left == 0 || !state.owed.is_empty() || state.not_before.is_some_and(|at| Instant::now() < at) {
                 return;
             }
         }
@@ -82,6 +91,7 @@ impl Ticks {
         if !channels.iter().all(|channel| self.is_normal(channel))
             || manager.list_recent_payments().iter().any(awaits_invoice)
         {
+            self.state().not_before = Some(Instant::now() + PAUSE);
             return;
         }
         manager.timer_tick_occurred();

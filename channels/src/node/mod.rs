@@ -244,6 +244,11 @@ impl Node {
         }
     }
 
+    /// How many payments LDK has in mind, completed ones among them; see [`Config::completed_kept_max`].
+    pub fn remembered_payments(&self) -> usize {
+        self.channel_manager.list_recent_payments().len()
+    }
+
     /// What happened from the position `from` on, at most `limit` events, each with its position. Only
     /// what is on the disk is told, and it stays until [`Self::acknowledge`]: an application that keeps the
     /// position with what it does about an event loses none and sees none twice. For one that has never

@@ -22,6 +22,9 @@ use windlass_types::Msat;
 /// Long enough for a loaded machine, short enough to be told.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Few, so that tests see LDK forget.
+pub const COMPLETED_KEPT_MAX: u64 = 20;
+
 /// Nobody's key: where blocks' rewards go that nobody needs.
 const NOBODY: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
 
@@ -199,7 +202,8 @@ impl Peer {
             store,
             fees: Arc::new(StaticFees::REGTEST),
         };
-        let config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
+        let mut config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
+        config.completed_kept_max = COMPLETED_KEPT_MAX;
         let node = runtime.block_on(Node::start(config, parts)).expect("the node starts");
         self.running = Some((runtime, node, wallet));
     }
