@@ -1,7 +1,7 @@
 //! Payments per second between two nodes over one channel, durable, in one process.
 //!
-//! `BITCOIND_EXE=… cargo run -p windlass-channels --example payments [seconds]` prints a line per
-//! number of payments in flight.
+//! `BITCOIND_EXE=… cargo run -p windlass-channels --example payments [seconds [in flight…]]` prints a line
+//! per number of payments in flight.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -55,11 +55,15 @@ fn run(alice: &Peer, bob: &Peer, in_flight: u64, length: Duration) -> (u64, Vec<
 }
 
 fn main() {
-    let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(3);
+    let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
+    let (seconds, runs) = match numbers.split_first() {
+        Some((seconds, runs)) if !runs.is_empty() => (*seconds, runs.to_vec()),
+        other => (other.map_or(3, |(seconds, _)| *seconds), vec![1, 10, 40, 100]),
+    };
     let chain = Chain::start();
     let [alice, bob] = funded(&chain, ["alice", "bob"]);
     alice.open(&bob, 1_000_000_000, 0, false, &chain);
-    for in_flight in [1, 10, 40, 100] {
+    for in_flight in runs {
         let (rate, times) = run(&alice, &bob, in_flight, Duration::from_secs(seconds));
         let at = |part: usize| times.get(times.len() * part / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3);
         println!("in_flight={in_flight} payments_per_s={rate} p50_ms={:.1} p99_ms={:.1}", at(50), at(99));

@@ -331,6 +331,23 @@ impl WalletClient {
         self.0.get("/payments", SHORT).await
     }
 
+    /// Lightning events from the position `from` on; waits at most `wait` seconds for the first.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn events(&self, from: u64, wait: u64) -> Result<EventsAnswer, ApiError> {
+        let path = format!("/events?from={from}&wait_seconds={wait}");
+        self.0.get(&path, Duration::from_secs(wait)).await
+    }
+
+    /// Lets go of all events before the position `before`.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn acknowledge(&self, before: u64) -> Result<serde_json::Value, ApiError> {
+        self.0.post("/events/acknowledge", &AcknowledgeRequest { before }, SHORT).await
+    }
+
     /// A fresh deposit address.
     ///
     /// # Errors

@@ -4,7 +4,9 @@ mod rig;
 
 use bitcoin::Amount;
 use rig::{Node, Rig, eventually};
+use windlass_channels::Event;
 use windlass_node::api::Code;
+use windlass_node::api::events::EventAnswer;
 use windlass_node::api::wallet::{
     AddressRequest, ChannelState, CloseRequest, ConnectRequest, InvoiceRequest, OpenRequest, PayRequest, PaymentState,
     SendRequest, TransferRequest,
@@ -65,6 +67,11 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
     assert_eq!(alice.api.pay(&junk).await.expect_err("no invoice").code, Code::Usage);
     let listed = bob.api.payments().await.expect("payments");
     assert_eq!((listed[0].payment_hash.as_str(), listed[0].memo.as_str()), (invoice.payment_hash.as_str(), "tea"));
+    let told = bob.api.events(0, 30).await.expect("events");
+    let received = |event: &EventAnswer| matches!(event.event, Event::PaymentReceived { .. });
+    assert_eq!(told.events.iter().filter(|event| received(event)).count(), 1, "{told:?}");
+    bob.api.acknowledge(told.next).await.expect("acknowledged");
+    assert_eq!(bob.api.events(0, 0).await.expect("events").events, vec![]);
 
     // Both come back from a stop and know everything.
     let (alice, bob) = (alice.stop().await, bob.stop().await);

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// How long a channel may be busy before a close is refused.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long to wait for bitcoind to take a transaction; if it is down, that comes later.
+const BROADCAST_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How soon a busy channel is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -27,6 +30,12 @@ impl Node {
                 result => return result,
             }
         }
+    }
+
+    /// Returns when bitcoind has answered to all transactions that the node has made up to now; after
+    /// some seconds if bitcoind is down. Transactions leave after a commit, so a moment later than what made them.
+    pub async fn broadcasts(&self) {
+        self.broadcaster.flushed(BROADCAST_TIMEOUT).await;
     }
 
     fn begin_close(&self, id: ChannelId, force: bool) -> Result<(), CloseError> {

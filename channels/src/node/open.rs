@@ -15,9 +15,6 @@ pub(super) const LEAST: Amount = Amount::from_sat(20_000);
 /// How long a peer may take to agree to a channel.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait for bitcoind to take the funding transaction; if it is down, that comes later.
-const BROADCAST_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// What we keep beside a push: our reserve (a hundredth, BOLT 2's usual), the commitment's fee with
 /// room for it to rise, and the anchors.
 const KEPT_SAT: u64 = 3_000;
@@ -75,7 +72,7 @@ impl Node {
         let deadline = Instant::now() + OPEN_TIMEOUT;
         let outcome = self.wait_for(deadline, || self.outcome(user_id)).await;
         // Who mines next wants the funding in it.
-        self.broadcaster.flushed(BROADCAST_TIMEOUT).await;
+        self.broadcasts().await;
         match outcome {
             Some(Ok(channel)) => Ok(channel),
             Some(Err(reason)) => Err(refused(reason)),

@@ -5,6 +5,7 @@
 //! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes.
 
 mod error;
+pub mod events;
 pub mod member;
 pub mod payments;
 pub mod wallet;

@@ -88,6 +88,7 @@ impl WalletNode {
             }
             tokio::time::sleep(CLOSE_STEP).await;
         }
+        self.lightning.broadcasts().await;
         self.channel(&channel.to_string())
     }
 

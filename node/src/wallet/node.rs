@@ -28,7 +28,7 @@ pub(super) struct WalletNode {
     pub(super) seed: Seed,
     pub(super) bitcoind: Bitcoind,
     pub(super) wallet: Arc<Wallet>,
-    pub(super) lightning: Arc<channels::Node>,
+    pub(in crate::wallet) lightning: Arc<channels::Node>,
     pub(super) members: Members,
     pub(super) journal: Arc<Journal>,
     pub(super) fee_rate: FeeRate,

@@ -1,5 +1,6 @@
 //! The API of a wallet node: a table of verbs.
 
+mod events;
 mod extract;
 mod payments;
 
@@ -39,6 +40,7 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
         .merge(lightning())
         .merge(payments::router())
         .merge(pegs())
+        .merge(events::router())
         .fallback(extract::unknown)
         .method_not_allowed_fallback(extract::unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
