@@ -4,6 +4,7 @@
 
 mod payments;
 
+use crate::api::events::{AcknowledgeRequest, EventsAnswer};
 use crate::api::member::*;
 use crate::api::wallet::*;
 use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
