@@ -61,7 +61,9 @@ pub enum VersionError {
 /// It does not run, it is no bitcoind, or it is older than [`OLDEST`].
 pub fn probe(path: &Path) -> Result<Version, VersionError> {
     let shown = path.display().to_string();
-    let output = command::output(std::process::Command::new(path).arg("--version"), VERSION_TIMEOUT)
+    // Even for its version it writes a settings file into the user's ~/.bitcoin, and two at once fail at that.
+    let arguments = ["-version", "-nosettings", "-noconf"];
+    let output = command::output(std::process::Command::new(path).args(arguments), VERSION_TIMEOUT)
         .map_err(|source| VersionError::Run { path: shown.clone(), source })?;
     let said = output.lines().next().unwrap_or_default().trim().to_owned();
     let found = parse(&said).ok_or_else(|| VersionError::Unknown { path: shown.clone(), said: said.clone() })?;
