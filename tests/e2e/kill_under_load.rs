@@ -84,8 +84,8 @@ fn arrived(payments: &[PaymentInfo], direction: Direction) -> BTreeMap<&str, boo
 fn is_quiet(network: &Network) -> bool {
     ["alice", "bob"].iter().all(|node| {
         let channels = network.ok(&["channel", "list", node]);
-        let channel = &channels["channels"][0];
-        assert_eq!(channels["channels"].as_array().map(Vec::len), Some(1), "{channels:#}");
+        let channel = &channels[0];
+        assert_eq!(channels.as_array().map(Vec::len), Some(1), "{channels:#}");
         channel["state"] == "usable"
             && number(channel, "local_msat") + number(channel, "remote_msat") == 1000 * number(channel, "capacity_sat")
     })
