@@ -79,8 +79,14 @@ impl WalletNode {
             entries
         })?;
         // A nonce counts only after those before it.
-        self.hand_in_earlier(nonce).await;
-        match self.hand_in(id).await {
+        self.hand_in_earlier(nonce, false).await;
+        let mut handed_in = self.hand_in(id).await;
+        if handed_in.as_ref().is_err_and(|error| error.code == Code::Conflict) {
+            // The members may have forgotten those before it: a mempool does not outlive its process.
+            self.hand_in_earlier(nonce, true).await;
+            handed_in = self.hand_in(id).await;
+        }
+        match handed_in {
             Ok(()) => Ok((id, fee)),
             // Nobody answered: it may have arrived all the same, and is sent again until it expires.
             Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => {
@@ -127,11 +133,11 @@ impl WalletNode {
         Ok(())
     }
 
-    /// Hands in what an earlier life of this process wrote down and did not get to hand in.
-    async fn hand_in_earlier(&self, nonce: u64) {
+    /// Hands in what was written down before: by an earlier life of this process, or `again` by this one.
+    async fn hand_in_earlier(&self, nonce: u64, again: bool) {
         for (id, _) in self.open_in_order().into_iter().filter(|(_, sent)| sent.nonce < nonce) {
             let is_known = self.handed_in.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
-            if !is_known && let Err(error) = self.hand_in(id).await {
+            if (again || !is_known) && let Err(error) = self.hand_in(id).await {
                 tracing::info!(%id, %error, "an earlier transaction is not taken");
             }
         }
