@@ -3,6 +3,7 @@
 use bitcoin::{Amount, Network};
 use lightning::util::config::{MaxDustHTLCExposure, UserConfig};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use windlass_chain::{Bitcoind, FeeSource, Wallet};
@@ -37,6 +38,8 @@ pub struct Config {
     /// Completed payments that may pile up in LDK before it is made to forget them. They are in each
     /// commit's image of its state, so many make every commit slower.
     pub completed_kept_max: u64,
+    /// Where the channel backup is written, whenever a channel comes or goes; nowhere without it.
+    pub backup: Option<PathBuf>,
 }
 
 impl Config {
@@ -52,6 +55,7 @@ impl Config {
             to_self_delay: 144,
             anchor_reserve: Amount::from_sat(25_000),
             completed_kept_max: 2_000,
+            backup: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! What is absent: the sidechain, and any rule about what a payment is for.
 
+mod backup;
 mod book;
 mod config;
 mod error;
@@ -17,6 +18,7 @@ mod model;
 mod node;
 mod record;
 
+pub use backup::{BackedUpChannel, Backup, BackupError};
 pub use book::BookError;
 pub use config::{Config, Parts};
 pub use error::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError, StartError, WaitError};
@@ -27,4 +29,4 @@ pub use hold::{
 pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError, Preimage};
 pub use model::{Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer};
 pub use node::{Node, OpenRequest};
-pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding};
+pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding, Loss};

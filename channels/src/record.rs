@@ -32,6 +32,8 @@ pub enum ArrivalKind {
     Sweep,
     /// A payment that was in flight, resolved on the chain (its own output is swept later).
     Htlc,
+    /// The outputs of a revoked state that the peer had published, taken with the revocation key.
+    Penalty,
 }
 
 /// Money of a channel in a confirmed transaction.
@@ -88,13 +90,27 @@ pub struct Closing {
     /// The value of payments in flight that the close cut off, and the fees of resolving them,
     /// as far as they came out of our balance.
     pub in_flight: Msat,
+    /// What the peer took of our balance because we had published a revoked state.
+    pub taken: Amount,
+}
+
+/// An output that would have been ours, taken by the peer with the revocation key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The peer's justice transaction.
+    pub txid: Txid,
+    /// The block that holds it.
+    pub height: BtcHeight,
+    /// What it took.
+    pub value: Amount,
 }
 
 /// A channel's account.
 ///
 /// Once [`Self::settled`]: `opening + received + forwarded_in - sent - forwarded_out = balance`, and
-/// `balance + gift = closing.fee + closing.anchors + closing.rounding + closing.in_flight + gross of all
-/// arrivals`, where an arrival's `gross = net + fee`. [`Self::difference`] is what is missing.
+/// `balance + gift + penalty = closing.fee + closing.anchors + closing.rounding + closing.in_flight +
+/// closing.taken + gross of all arrivals`, where an arrival's `gross = net + fee`.
+/// [`Self::difference_msat`] is what is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRecord {
     /// Its id.
@@ -109,6 +125,8 @@ pub struct ChannelRecord {
     pub capacity: Amount,
     /// The funding transaction.
     pub funding: Funding,
+    /// It was restored from a backup: what happened in it before is lost, and `opening` is what came back.
+    pub restored: bool,
     /// Our balance at the opening, after what was pushed.
     pub opening: Msat,
     /// What others paid us over it.
@@ -127,11 +145,18 @@ pub struct ChannelRecord {
     pub closing: Option<Closing>,
     /// Where our money went on the chain.
     pub arrivals: Vec<Arrival>,
+    /// What we got beyond our balance because the peer had published a revoked state.
+    pub penalty: Msat,
+    /// What the peer took because we had published a revoked state.
+    pub losses: Vec<Loss>,
     /// Money that is still on the way: behind a timelock, or not yet swept.
     pub pending: Amount,
+    /// When the last of it can be claimed, as far as a timelock or confirmations decide it.
+    pub claimable_at: Option<BtcHeight>,
     /// Closed, and all that will come back has come back.
     pub settled: bool,
-    /// Balance and gift less all that is accounted for; zero once settled.
+    /// Balance, gift and penalty less all that is accounted for; zero once settled. After a revoked state
+    /// of the peer's: what of the channel's value did not come to us.
     pub difference_msat: i64,
 }
 

@@ -176,6 +176,27 @@ impl Wallet {
         Ok(address)
     }
 
+    /// How many addresses were given out, outer ones and those for change.
+    pub fn revealed(&self) -> [u32; 2] {
+        let inner = self.lock();
+        [KeychainKind::External, KeychainKind::Internal]
+            .map(|keychain| inner.bdk.derivation_index(keychain).map_or(0, |last| last.saturating_add(1)))
+    }
+
+    /// Counts the first so many addresses as given out, so that what was paid to them is found.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn reveal_to(&self, counts: [u32; 2]) -> Result<(), WalletError> {
+        let mut inner = self.lock();
+        for (keychain, count) in [KeychainKind::External, KeychainKind::Internal].into_iter().zip(counts) {
+            if let Some(last) = count.checked_sub(1) {
+                inner.bdk.reveal_addresses_to(keychain, last).for_each(drop);
+            }
+        }
+        self.save(&mut inner)
+    }
+
     /// A script of ours for change; the same until something was paid to it.
     ///
     /// # Errors

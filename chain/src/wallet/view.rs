@@ -106,18 +106,46 @@ impl Inner {
         };
         self.bdk.list_unspent().map(read).collect()
     }
-}
 
-impl Wallet {
-    /// What the wallet holds.
-    pub fn balance(&self) -> Balance {
-        let balance = self.lock().bdk.balance();
+    fn balance(&self) -> Balance {
+        let balance = self.bdk.balance();
         Balance {
             confirmed: balance.confirmed,
             pending_change: balance.trusted_pending,
             pending_incoming: balance.untrusted_pending,
             immature: balance.immature,
         }
+    }
+
+    fn transactions(&self) -> Vec<WalletTx> {
+        let read = |of_bdk: bdk_wallet::WalletTx<'_>| {
+            let transaction = of_bdk.tx_node.tx.as_ref().clone();
+            let (spent, received) = self.bdk.sent_and_received(&transaction);
+            WalletTx {
+                txid: of_bdk.tx_node.txid,
+                spent,
+                received,
+                fee: self.bdk.calculate_fee(&transaction).ok(),
+                confirmed: block_of(&of_bdk.chain_position),
+                transaction,
+            }
+        };
+        let mut list: Vec<WalletTx> = self.bdk.transactions().map(read).collect();
+        list.sort_by_key(|tx| (tx.confirmed.is_none(), tx.confirmed.map(|at| at.height), tx.txid));
+        list
+    }
+}
+
+impl Wallet {
+    /// What the wallet holds.
+    pub fn balance(&self) -> Balance {
+        self.lock().balance()
+    }
+
+    /// All transactions that concern the wallet and what they come to, of one moment.
+    pub fn transactions_and_balance(&self) -> (Vec<WalletTx>, Balance) {
+        let inner = self.lock();
+        (inner.transactions(), inner.balance())
     }
 
     /// All unspent coins.
@@ -132,25 +160,7 @@ impl Wallet {
 
     /// All transactions that concern the wallet: in blocks first, by height.
     pub fn transactions(&self) -> Vec<WalletTx> {
-        let inner = self.lock();
-        let mut list: Vec<WalletTx> = inner
-            .bdk
-            .transactions()
-            .map(|of_bdk| {
-                let transaction = of_bdk.tx_node.tx.as_ref().clone();
-                let (spent, received) = inner.bdk.sent_and_received(&transaction);
-                WalletTx {
-                    txid: of_bdk.tx_node.txid,
-                    spent,
-                    received,
-                    fee: inner.bdk.calculate_fee(&transaction).ok(),
-                    confirmed: block_of(&of_bdk.chain_position),
-                    transaction,
-                }
-            })
-            .collect();
-        list.sort_by_key(|tx| (tx.confirmed.is_none(), tx.confirmed.map(|at| at.height), tx.txid));
-        list
+        self.lock().transactions()
     }
 
     /// The transaction `txid`, if it concerns the wallet.

@@ -100,6 +100,8 @@ pub(crate) struct Pages {
     /// What of each of our payments has arrived, in msat.
     pub(crate) arrived: BTreeMap<PaymentHash, u64>,
     pub(crate) peers: BTreeMap<PublicKey, String>,
+    /// Channels that are being funded this very moment: only the backup names them yet.
+    pub(crate) funding_now: BTreeMap<ChannelId, Facts>,
     /// The block up to which the chain was searched.
     pub(crate) tip: Option<BlockRef>,
     pub(crate) journal: Journal,
@@ -325,6 +327,11 @@ fn add_row<T: Serialize>(writes: &mut Writes, table: &str, key: &str, value: Opt
 }
 
 impl Pages {
+    /// What our wallet paid to miners for a channel's funding; nothing if the peer funded.
+    pub(crate) fn funding_fee_sat(&self, user_id: u128) -> u64 {
+        self.openings.get(&user_id).and_then(|opening| opening.funding).map_or(0, |(_, fee)| fee)
+    }
+
     fn add(&self, writes: &mut Writes, row: &Row) {
         match row {
             Row::Payment(direction, hash) => {

@@ -34,6 +34,9 @@ pub(crate) struct Facts {
     /// All short ids and aliases that paths named it by.
     pub(crate) scids: Vec<u64>,
     pub(crate) closed: Option<Closed>,
+    /// Only its name is known, from a backup: what happened in it is lost.
+    #[serde(default)]
+    pub(crate) restored: bool,
 }
 
 /// LDK's word on the end of a channel.
@@ -55,6 +58,22 @@ pub(crate) struct Flow {
 }
 
 impl Facts {
+    /// What is known of a channel once it has a funding output.
+    pub(crate) fn of_opening(opening: &Opening, user_id: u128, funding: OutPoint) -> Self {
+        Self {
+            user_id,
+            peer: opening.peer,
+            funding,
+            capacity_sat: opening.capacity_sat,
+            push_msat: opening.push_msat,
+            we_funded: opening.we_funded,
+            announce: opening.announce,
+            scids: Vec::new(),
+            closed: None,
+            restored: false,
+        }
+    }
+
     /// Our balance at the opening.
     pub(crate) const fn opening_msat(&self) -> u64 {
         if self.we_funded {

@@ -5,9 +5,9 @@
 //! All notes are keyed by transaction or output: seeing a block twice changes nothing, and a block
 //! that is reorganised away takes its notes with it.
 
-use super::{Book, Pages, Row};
-use crate::{ArrivalKind, ChannelId};
-use bitcoin::{Block, OutPoint, Transaction, Txid};
+use super::{Book, Facts, Pages, Row};
+use crate::{ArrivalKind, ChannelId, CloseKind};
+use bitcoin::{Block, OutPoint, Transaction, Txid, Witness};
 use lightning::chain::{BestBlock, Listen, transaction::TransactionData};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,21 @@ pub(crate) struct Spend {
     pub(crate) fee_sat: u64,
 }
 
+/// An output that would have been ours, taken by the peer with the revocation key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    pub(crate) txid: Txid,
+    pub(crate) height: BtcHeight,
+    pub(crate) value_sat: u64,
+}
+
+/// The output of a transaction that moved a payment in flight on (BOLT 3's second stage).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecondStage {
+    pub(crate) height: BtcHeight,
+    pub(crate) value_sat: u64,
+}
+
 /// What the chain did with one channel's money.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trace {
@@ -78,15 +93,31 @@ pub(crate) struct Trace {
     /// known as a claim only some moments later: so nothing is settled before the next tip.
     #[serde(default)]
     pub(crate) resolved_at: Option<BtcHeight>,
+    /// Of a restored channel: what its close left for us is among the claims.
+    #[serde(default)]
+    pub(crate) searched: bool,
     pub(crate) claims: Vec<Claim>,
     pub(crate) spends: BTreeMap<Txid, Spend>,
+    /// What the peer took because we had published a revoked state.
+    #[serde(default)]
+    pub(crate) taken: BTreeMap<OutPoint, Taken>,
+    /// Where payments in flight went: a revoked one can still be taken from there.
+    #[serde(default)]
+    pub(crate) second_stage: BTreeMap<OutPoint, SecondStage>,
 }
 
 impl Trace {
     /// Claims that no block has spent yet.
     pub(crate) fn open_claims(&self) -> impl Iterator<Item = &Claim> {
         let spent: BTreeSet<OutPoint> = self.spends.values().flat_map(|spend| spend.spent.iter().copied()).collect();
-        self.claims.iter().filter(move |claim| !spent.contains(&claim.outpoint))
+        self.claims
+            .iter()
+            .filter(move |claim| !spent.contains(&claim.outpoint) && !self.taken.contains_key(&claim.outpoint))
+    }
+
+    /// We took a revoked state's outputs.
+    pub(crate) fn punished_peer(&self) -> bool {
+        self.spends.values().any(|spend| spend.kind == ArrivalKind::Penalty)
     }
 
     fn forget_above(&mut self, height: BtcHeight) -> bool {
@@ -94,7 +125,10 @@ impl Trace {
         self.funded_at = self.funded_at.filter(|at| *at <= height);
         self.close = self.close.take().filter(|close| close.height <= height);
         self.resolved_at = self.resolved_at.filter(|at| *at <= height);
+        self.searched &= self.close.is_some();
         self.spends.retain(|_, spend| spend.height <= height);
+        self.taken.retain(|_, taken| taken.height <= height);
+        self.second_stage.retain(|_, output| output.height <= height);
         *self != before
     }
 }
@@ -128,16 +162,36 @@ struct Watched {
     coins: BTreeMap<OutPoint, (ChannelId, u64, Option<ClaimKind>)>,
 }
 
+/// So many blocks after its end a channel is no longer looked for: no reorganisation is deeper.
+const BURIED_BLOCKS: u32 = 144;
+
+impl Pages {
+    /// The channel's money came back long ago.
+    pub(crate) fn is_buried(&self, id: &ChannelId, facts: &Facts, tip: BtcHeight) -> bool {
+        let (Some(closed), Some(trace)) = (&facts.closed, self.traces.get(id)) else { return false };
+        let old = |at: BtcHeight| at.get().saturating_add(BURIED_BLOCKS) <= tip.get();
+        let over = match closed.kind {
+            CloseKind::Cooperative => trace.close.as_ref().is_some_and(|close| old(close.height)),
+            _ => trace.resolved_at.is_some_and(old),
+        };
+        let waits = |claim: &Claim| matches!(claim.kind, ClaimKind::Delayed | ClaimKind::Remote);
+        over && trace.spends.values().all(|spend| old(spend.height)) && !trace.open_claims().any(waits)
+    }
+}
+
 impl Watched {
-    fn new(pages: &Pages) -> Self {
+    fn new(pages: &Pages, height: BtcHeight) -> Self {
         let mut watched = Self { fundings: BTreeMap::new(), funding_txids: BTreeMap::new(), coins: BTreeMap::new() };
-        for (id, facts) in &pages.facts {
+        for (id, facts) in pages.facts.iter().filter(|(id, facts)| !pages.is_buried(id, facts, height)) {
             let trace = pages.traces.get(id);
             watched.fundings.insert(facts.funding, *id);
             watched.funding_txids.entry(facts.funding.txid).or_default().push(*id);
             let Some(trace) = trace else { continue };
             if let Some(close) = &trace.close {
                 watched.add_close(*id, close);
+            }
+            for (outpoint, output) in &trace.second_stage {
+                watched.coins.insert(*outpoint, (*id, output.value_sat, None));
             }
             for claim in &trace.claims {
                 watched.coins.insert(claim.outpoint, (*id, claim.value_sat, Some(claim.kind)));
@@ -197,51 +251,126 @@ impl Tracer {
         txid: Txid,
         height: BtcHeight,
         pages: &mut Pages,
-        watched: &Watched,
+        watched: &mut Watched,
     ) -> Vec<Row> {
-        let coins: Vec<_> = tx
-            .input
-            .iter()
-            .filter_map(|input| watched.coins.get(&input.previous_output).map(|coin| (input.previous_output, *coin)))
-            .collect();
+        let coins = watched.coins_in(tx);
         if coins.is_empty() {
             return Vec::new();
         }
         let pays_us = tx.output.iter().any(|output| self.wallet.is_mine(&output.script_pubkey));
         // An anchor may be taken by anyone after 16 blocks, a payment in flight by the peer.
         let ours = pays_us
-            || coins.iter().any(|(_, (_, _, kind))| matches!(kind, Some(ClaimKind::Delayed | ClaimKind::Remote)))
+            || coins
+                .iter()
+                .any(|coin| !coin.revoked && matches!(coin.kind, Some(ClaimKind::Delayed | ClaimKind::Remote)))
             || pages.fees.contains_key(&txid);
+        let mut touched = note_second_stage(tx, txid, height, &coins, pages, watched);
         if !ours {
-            return Vec::new();
+            for coin in coins.iter().filter(|coin| coin.revoked) {
+                let taken = Taken { txid, height, value_sat: coin.value_sat };
+                pages.traces.entry(coin.channel).or_default().taken.insert(coin.outpoint, taken);
+                touched.push(Row::Trace(coin.channel));
+            }
+            return touched;
         }
         let wallet_joins = coins.len() < tx.input.len();
-        let gross: u64 = coins.iter().map(|(_, (_, value, _))| value).sum();
+        let gross: u64 = coins.iter().map(|coin| coin.value_sat).sum();
         let out: u64 = tx.output.iter().map(|output| output.value.to_sat()).sum();
         // With coins of the wallet in it, the wallet pays; what the channel's coins bring in, arrives.
         let fee = if wallet_joins { 0 } else { gross.saturating_sub(out) };
         let shares = share(fee, coins.len());
         let mut by_channel: BTreeMap<ChannelId, Spend> = BTreeMap::new();
-        for ((outpoint, (id, value, kind)), fee_share) in coins.into_iter().zip(shares) {
-            let kind = match kind {
-                Some(ClaimKind::Anchor) => ArrivalKind::Anchor,
-                Some(ClaimKind::Htlc) => ArrivalKind::Htlc,
-                Some(ClaimKind::Delayed | ClaimKind::Remote) | None => ArrivalKind::Sweep,
-            };
+        for (coin, fee_share) in coins.into_iter().zip(shares) {
+            let kind = coin.arrival();
             // A second-stage transaction only moves the payment to an output that is swept later.
-            let value = if kind == ArrivalKind::Htlc { 0 } else { value };
-            let spend =
-                by_channel.entry(id).or_insert(Spend { kind, height, spent: Vec::new(), gross_sat: 0, fee_sat: 0 });
-            spend.spent.push(outpoint);
-            spend.gross_sat += value;
-            spend.fee_sat += if kind == ArrivalKind::Htlc { 0 } else { fee_share };
+            let moved_on = kind == ArrivalKind::Htlc;
+            let spend = by_channel.entry(coin.channel).or_insert(Spend {
+                kind,
+                height,
+                spent: Vec::new(),
+                gross_sat: 0,
+                fee_sat: 0,
+            });
+            spend.spent.push(coin.outpoint);
+            spend.gross_sat += if moved_on { 0 } else { coin.value_sat };
+            spend.fee_sat += if moved_on { 0 } else { fee_share };
         }
-        let ids: Vec<ChannelId> = by_channel.keys().copied().collect();
         for (id, spend) in by_channel {
             pages.traces.entry(id).or_default().spends.insert(txid, spend);
+            touched.push(Row::Trace(id));
         }
-        ids.into_iter().map(Row::Trace).collect()
+        touched
     }
+}
+
+/// An output of a channel that a transaction spends.
+struct Coin {
+    /// Which input of the transaction spends it.
+    input: usize,
+    outpoint: OutPoint,
+    channel: ChannelId,
+    value_sat: u64,
+    kind: Option<ClaimKind>,
+    /// It is spent with the revocation key.
+    revoked: bool,
+    /// It is spent by a transaction that both signed beforehand: the second stage of a payment in flight.
+    second_stage: bool,
+}
+
+impl Coin {
+    const fn arrival(&self) -> ArrivalKind {
+        match self.kind {
+            _ if self.revoked => ArrivalKind::Penalty,
+            Some(ClaimKind::Anchor) => ArrivalKind::Anchor,
+            Some(ClaimKind::Htlc) => ArrivalKind::Htlc,
+            Some(ClaimKind::Delayed | ClaimKind::Remote) | None => ArrivalKind::Sweep,
+        }
+    }
+}
+
+impl Watched {
+    fn coins_in(&self, tx: &Transaction) -> Vec<Coin> {
+        let known = tx.input.iter().enumerate();
+        known
+            .filter_map(|(input, spent)| {
+                let outpoint = spent.previous_output;
+                let (channel, value_sat, kind) = self.coins.get(&outpoint).copied()?;
+                let revoked = is_revocation(&spent.witness);
+                let second_stage = spent.witness.len() == SECOND_STAGE_ITEMS;
+                Some(Coin { input, outpoint, channel, value_sat, kind, revoked, second_stage })
+            })
+            .collect()
+    }
+}
+
+/// Items in the witness of a payment's second stage: a zero, two signatures, a preimage or nothing, the
+/// script (BOLT 3).
+const SECOND_STAGE_ITEMS: usize = 5;
+
+/// The witness is a justice transaction's: a signature, the choice of the revocation key (1, or for a
+/// payment in flight the key itself), the script (BOLT 3).
+fn is_revocation(witness: &Witness) -> bool {
+    witness.len() == 3 && witness.nth(1).is_some_and(|choice| choice == [1] || choice.len() == 33)
+}
+
+/// Notes where payments in flight went: each input's payment is in the output of the same number.
+fn note_second_stage(
+    tx: &Transaction,
+    txid: Txid,
+    height: BtcHeight,
+    coins: &[Coin],
+    pages: &mut Pages,
+    watched: &mut Watched,
+) -> Vec<Row> {
+    let mut touched = Vec::new();
+    for coin in coins.iter().filter(|coin| coin.second_stage) {
+        let (Some(output), Ok(vout)) = (tx.output.get(coin.input), u32::try_from(coin.input)) else { continue };
+        let (outpoint, value_sat) = (OutPoint::new(txid, vout), output.value.to_sat());
+        pages.traces.entry(coin.channel).or_default().second_stage.insert(outpoint, SecondStage { height, value_sat });
+        watched.coins.entry(outpoint).or_insert((coin.channel, value_sat, None));
+        touched.push(Row::Trace(coin.channel));
+    }
+    touched
 }
 
 /// `total` in `parts` equal parts; the first ones carry the remainder.
@@ -254,7 +383,7 @@ impl Listen for Tracer {
     fn block_connected(&self, block: &Block, height: u32) {
         let at = BlockRef::new(BtcHeight::new(height), block.block_hash());
         self.book.write(|pages| {
-            let mut watched = Watched::new(pages);
+            let mut watched = Watched::new(pages, at.height);
             let mut touched = Vec::new();
             if !watched.fundings.is_empty() {
                 for tx in &block.txdata {
@@ -301,6 +430,16 @@ mod tests {
                 assert!(shares.iter().max() <= shares.iter().min().map(|least| least + 1).as_ref());
             }
         }
+    }
+
+    #[test]
+    fn a_justice_transaction_is_known_by_its_witness() {
+        let witness = |items: &[&[u8]]| Witness::from_slice(items);
+        assert!(is_revocation(&witness(&[&[0x30; 71], &[1], &[0x63; 77]])), "of the balance");
+        assert!(is_revocation(&witness(&[&[0x30; 71], &[2; 33], &[0x76; 136]])), "of a payment in flight");
+        assert!(!is_revocation(&witness(&[&[0x30; 71], &[], &[0x63; 77]])), "after the delay");
+        assert!(!is_revocation(&witness(&[&[0x30; 71], &[7; 32], &[0x76; 136]])), "with the preimage");
+        assert!(!is_revocation(&witness(&[&[0x30; 71], &[0x21; 37]])), "the balance at the peer's commitment");
     }
 
     #[test]

@@ -4,14 +4,18 @@ use bitcoin::secp256k1::ecdh::SharedSecret;
 use bitcoin::secp256k1::ecdsa::{RecoverableSignature, Signature};
 use bitcoin::secp256k1::{All, PublicKey, Scalar, Secp256k1, schnorr};
 use bitcoin::{ScriptBuf, Transaction, TxOut, absolute::LockTime};
+use lightning::chain::transaction::OutPoint;
+use lightning::ln::chan_utils::{ChannelTransactionParameters, get_to_countersigner_keyed_anchor_redeemscript};
 use lightning::ln::inbound_payment::ExpandedKey;
 use lightning::ln::msgs::UnsignedGossipMessage;
 use lightning::ln::script::ShutdownScript;
 use lightning::offers::invoice::UnsignedBolt12Invoice;
 use lightning::sign::{
-    ChangeDestinationSourceSync, EntropySource, InMemorySigner, KeysManager, NodeSigner, OutputSpender, PeerStorageKey,
-    ReceiveAuthKey, Recipient, SignerProvider, SpendableOutputDescriptor,
+    ChangeDestinationSourceSync, ChannelSigner, EntropySource, InMemorySigner, KeysManager, NodeSigner, OutputSpender,
+    PeerStorageKey, ReceiveAuthKey, Recipient, SignerProvider, SpendableOutputDescriptor,
+    StaticPaymentOutputDescriptor,
 };
+use lightning::types::features::ChannelTypeFeatures;
 use lightning_invoice::RawBolt11Invoice;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,6 +39,59 @@ impl Keys {
         self.wallet.address().map(|address| address.script_pubkey()).map_err(|error| {
             tracing::error!(%error, "no address from the wallet");
         })
+    }
+}
+
+/// Which keys a channel has. Our number of the channel is random, so this is unique; and a backup that
+/// holds the number is enough to find the keys again.
+fn keys_id(user_channel_id: u128) -> [u8; 32] {
+    let mut id = [0; 32];
+    id[16..].copy_from_slice(&user_channel_id.to_be_bytes());
+    id
+}
+
+impl Keys {
+    /// The outputs of a peer's commitment that are our balance: only their keys are needed to spend them.
+    pub(crate) fn balances_at_peers_commitment(
+        &self,
+        user_channel_id: u128,
+        channel_value_satoshis: u64,
+        commitment: &Transaction,
+    ) -> Vec<StaticPaymentOutputDescriptor> {
+        let channel_keys_id = keys_id(user_channel_id);
+        let holder_pubkeys = self.inner.derive_channel_signer(channel_keys_id).pubkeys(&Secp256k1::new());
+        let point = holder_pubkeys.payment_point;
+        let with_anchors = ScriptBuf::new_p2wsh(&get_to_countersigner_keyed_anchor_redeemscript(&point).wscript_hash());
+        let plain = ScriptBuf::new_p2wpkh(&bitcoin::PublicKey::new(point).wpubkey_hash().expect("it is compressed"));
+        let txid = commitment.compute_txid();
+        let outputs = (0..).zip(&commitment.output);
+        outputs
+            .filter_map(|(index, output)| {
+                let mut features = ChannelTypeFeatures::only_static_remote_key();
+                match &output.script_pubkey {
+                    script if *script == with_anchors => features.set_anchors_zero_fee_htlc_tx_required(),
+                    script if *script == plain => {}
+                    _ => return None,
+                }
+                let parameters = ChannelTransactionParameters {
+                    holder_pubkeys: holder_pubkeys.clone(),
+                    holder_selected_contest_delay: 0,
+                    is_outbound_from_holder: false,
+                    counterparty_parameters: None,
+                    funding_outpoint: None,
+                    splice_parent_funding_txid: None,
+                    channel_type_features: features,
+                    channel_value_satoshis,
+                };
+                Some(StaticPaymentOutputDescriptor {
+                    outpoint: OutPoint { txid, index },
+                    output: output.clone(),
+                    channel_keys_id,
+                    channel_value_satoshis,
+                    channel_transaction_parameters: Some(parameters),
+                })
+            })
+            .collect()
     }
 }
 
@@ -99,8 +156,8 @@ impl OutputSpender for Keys {
 impl SignerProvider for Keys {
     type EcdsaSigner = InMemorySigner;
 
-    fn generate_channel_keys_id(&self, inbound: bool, user_channel_id: u128) -> [u8; 32] {
-        self.inner.generate_channel_keys_id(inbound, user_channel_id)
+    fn generate_channel_keys_id(&self, _inbound: bool, user_channel_id: u128) -> [u8; 32] {
+        keys_id(user_channel_id)
     }
 
     fn derive_channel_signer(&self, channel_keys_id: [u8; 32]) -> InMemorySigner {

@@ -43,6 +43,7 @@ impl Node {
                             tracing::debug!(%error, "the wallet reads the block later");
                         }
                         self.new_tip();
+                        self.sweep_restored().await;
                     }
                 }
                 Err(error) if !was_down => {

@@ -1,6 +1,7 @@
 //! A running node.
 
 mod background;
+mod backup;
 mod chain;
 mod channels;
 mod close;
@@ -57,6 +58,8 @@ pub struct Node {
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     committing: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// One writer of the backup at a time.
+    backup_turn: Mutex<()>,
 }
 
 impl std::fmt::Debug for Node {
@@ -90,6 +93,7 @@ impl Node {
         node.settle_the_past().await;
         node.open_gate();
         node.note_resolved(node.synced_to().height);
+        node.refresh_backup();
         let (relay, stopping) = (loaded_rest.relay, Arc::clone(&node));
         node.spawn(async move {
             // What is left in its queue, LDK sends again after the next start.
@@ -140,6 +144,7 @@ impl Node {
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(Vec::new()),
             committing: Mutex::new(None),
+            backup_turn: Mutex::new(()),
         };
         (Arc::new(node), Rest { relay: loaded.relay, tip: loaded.tip, headers: loaded.headers })
     }

@@ -44,6 +44,7 @@ impl Node {
                 [Row::Peer(peer.node_id)]
             });
             self.kv.request();
+            self.refresh_backup();
         }
         Ok(())
     }
@@ -142,8 +143,9 @@ impl Node {
         while !self.is_stopping() {
             let connected: BTreeSet<PublicKey> =
                 self.peer_manager.list_peers().iter().map(|peer| peer.counterparty_node_id).collect();
-            let wanted: BTreeSet<PublicKey> =
+            let mut wanted: BTreeSet<PublicKey> =
                 self.channel_manager.list_channels().iter().map(|channel| channel.counterparty.node_id).collect();
+            wanted.extend(self.peers_to_close());
             missing.retain(|node_id, _| wanted.contains(node_id) && !connected.contains(node_id));
             let now = Instant::now();
             for node_id in wanted.difference(&connected) {

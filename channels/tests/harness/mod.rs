@@ -146,6 +146,19 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+fn copy_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            std::fs::create_dir(&target).expect("made");
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
 /// A Lightning node.
 pub struct Peer {
     pub name: &'static str,
@@ -181,8 +194,46 @@ impl Peer {
         peer
     }
 
+    /// Its channel backup, as it lies on the disk.
+    pub fn backup(&self) -> Vec<u8> {
+        std::fs::read(self.dir.join("channels.backup")).expect("a backup")
+    }
+
+    /// Starts it on an empty directory, with nothing but its seed and a channel backup.
+    pub fn run_from_backup(&mut self, backup: &[u8]) {
+        self.lose_state();
+        self.start_with(Some(backup));
+    }
+
     /// Starts it on what its directory holds.
     pub fn run(&mut self) {
+        self.start_with(None);
+    }
+
+    /// Restores a backup into what its directory holds, and does not start.
+    pub fn try_restore(&self, backup: &[u8]) -> Result<windlass_channels::Backup, windlass_channels::BackupError> {
+        assert!(self.running.is_none(), "{} runs", self.name);
+        let runtime = Runtime::new().expect("a runtime");
+        let (config, parts) = self.parts();
+        runtime.block_on(Node::restore(&config, &parts, backup))
+    }
+
+    fn parts(&self) -> (Config, Parts) {
+        // A killed node's threads may still be letting go of the file.
+        let store = eventually("the store is free", || match &self.disk {
+            Some(disk) => Store::open_log_on(Arc::clone(disk) as Arc<dyn Disk>).ok(),
+            None => Store::open_log(self.dir.join("ln")).ok(),
+        });
+        let wallet = Wallet::open(&[self.seed; 32], Network::Regtest, Arc::clone(&store)).expect("a wallet");
+        let bitcoind = self.bitcoind.clone();
+        let parts = Parts { bitcoind, wallet, store, fees: Arc::new(StaticFees::REGTEST) };
+        let mut config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
+        config.completed_kept_max = COMPLETED_KEPT_MAX;
+        config.backup = Some(self.dir.join("channels.backup"));
+        (config, parts)
+    }
+
+    fn start_with(&mut self, backup: Option<&[u8]>) {
         assert!(self.running.is_none(), "{} runs already", self.name);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -190,20 +241,11 @@ impl Peer {
             .enable_all()
             .build()
             .expect("a runtime");
-        // A killed node's threads may still be letting go of the file.
-        let store = eventually("the store is free", || match &self.disk {
-            Some(disk) => Store::open_log_on(Arc::clone(disk) as Arc<dyn Disk>).ok(),
-            None => Store::open_log(self.dir.join("ln")).ok(),
-        });
-        let wallet = Wallet::open(&[self.seed; 32], Network::Regtest, Arc::clone(&store)).expect("a wallet");
-        let parts = Parts {
-            bitcoind: self.bitcoind.clone(),
-            wallet: Arc::clone(&wallet),
-            store,
-            fees: Arc::new(StaticFees::REGTEST),
-        };
-        let mut config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
-        config.completed_kept_max = COMPLETED_KEPT_MAX;
+        let (config, parts) = self.parts();
+        let wallet = Arc::clone(&parts.wallet);
+        if let Some(backup) = backup {
+            runtime.block_on(Node::restore(&config, &parts, backup)).expect("the backup is restored");
+        }
         let node = runtime.block_on(Node::start(config, parts)).expect("the node starts");
         self.running = Some((runtime, node, wallet));
     }
@@ -231,6 +273,28 @@ impl Peer {
         runtime.block_on(node.stop());
         drop((node, wallet));
         runtime.shutdown_timeout(Duration::from_secs(10));
+    }
+
+    /// A copy of all that it has on the disk. It must not be running.
+    pub fn copy_state(&self) -> TempDir {
+        assert!(self.running.is_none(), "{} runs", self.name);
+        let copy = tempfile::tempdir().expect("a temporary directory");
+        copy_all(&self.dir, copy.path());
+        copy
+    }
+
+    /// Puts an earlier state in the place of the present one. It must not be running.
+    pub fn go_back_to(&self, state: &TempDir) {
+        assert!(self.running.is_none(), "{} runs", self.name);
+        self.lose_state();
+        copy_all(state.path(), &self.dir);
+    }
+
+    /// Loses everything that it has on the disk. It must not be running.
+    pub fn lose_state(&self) {
+        assert!(self.running.is_none(), "{} runs", self.name);
+        std::fs::remove_dir_all(&self.dir).expect("removed");
+        std::fs::create_dir(&self.dir).expect("made");
     }
 
     pub fn node(&self) -> &Arc<Node> {

@@ -2,7 +2,7 @@
 
 use crate::book::{Closed, Facts, Opening, Row};
 use crate::node::Node;
-use crate::{ChannelId, CloseKind, Event};
+use crate::{BackupError, ChannelId, CloseKind, Event};
 use bitcoin::{OutPoint, ScriptBuf};
 use lightning::events::{ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds};
 use lightning::ln::types::ChannelId as LdkChannelId;
@@ -85,11 +85,38 @@ impl Node {
             }
             [Row::Opening(user_id)]
         });
+        if let Err(error) = self.back_up_funding(peer, user_id, &built.transaction, script) {
+            self.parts.wallet.release(&built.transaction);
+            return self.give_up_opening(temporary, peer, user_id, error.to_string());
+        }
         let given = self.channel_manager.funding_transaction_generated(temporary, peer, built.transaction.clone());
         if let Err(error) = given {
             self.parts.wallet.release(&built.transaction);
             self.give_up_opening(temporary, peer, user_id, format!("{error:?}"));
         }
+    }
+
+    /// Before the funding can leave: a backup that names the channel.
+    fn back_up_funding(
+        &self,
+        peer: bitcoin::secp256k1::PublicKey,
+        user_id: u128,
+        transaction: &bitcoin::Transaction,
+        script: &ScriptBuf,
+    ) -> Result<(), BackupError> {
+        let outputs = (0..).zip(&transaction.output);
+        let vout = outputs.into_iter().find(|(_, output)| output.script_pubkey == *script).map_or(0, |(vout, _)| vout);
+        let funding = OutPoint::new(transaction.compute_txid(), vout);
+        self.book.write(|pages| {
+            let Some(opening) = pages.openings.get(&user_id) else { return vec![] };
+            let facts = Facts::of_opening(opening, user_id, funding);
+            pages.funding_now.insert(channel_id(funding), facts);
+            vec![]
+        });
+        let saved = self.save_backup();
+        self.book.read().funding_now.remove(&channel_id(funding));
+        tracing::debug!(%peer, %funding, "the backup names a channel before it is funded");
+        saved
     }
 
     fn give_up_opening(
@@ -142,19 +169,11 @@ impl Node {
         self.book.write(|pages| {
             let Some(opening) = pages.openings.get_mut(&user_id) else { return vec![] };
             opening.channel = Some(channel);
-            pages.facts.entry(channel).or_insert_with(|| Facts {
-                user_id,
-                peer: opening.peer,
-                funding,
-                capacity_sat: opening.capacity_sat,
-                push_msat: opening.push_msat,
-                we_funded: opening.we_funded,
-                announce: opening.announce,
-                scids: Vec::new(),
-                closed: None,
-            });
+            let facts = Facts::of_opening(opening, user_id, funding);
+            pages.facts.entry(channel).or_insert(facts);
             vec![Row::Opening(user_id), Row::Facts(channel)]
         });
+        self.refresh_backup();
         self.note_short_ids();
         if !replay {
             self.emit(Event::ChannelPending { channel });
@@ -178,10 +197,21 @@ impl Node {
             }
             touched
         });
+        self.refresh_backup();
         if !replay {
             self.emit(Event::ChannelClosed { channel, reason: text });
         }
     }
+}
+
+/// The id that a channel gets from its funding output (BOLT 2).
+fn channel_id(funding: OutPoint) -> ChannelId {
+    let of_ldk = lightning::chain::transaction::OutPoint {
+        txid: funding.txid,
+        // LDK's outputs are numbered with 16 bits, as BOLT 2's are.
+        index: u16::try_from(funding.vout).unwrap_or(u16::MAX),
+    };
+    ChannelId(LdkChannelId::v1_from_funding_outpoint(of_ldk).0)
 }
 
 fn kind(reason: &ClosureReason) -> CloseKind {

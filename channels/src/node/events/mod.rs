@@ -64,6 +64,7 @@ impl Node {
         outputs: Vec<SpendableOutputDescriptor>,
         channel: Option<LdkChannelId>,
     ) -> Result<(), ReplayEvent> {
+        let outputs = self.not_taken(outputs, channel);
         if let Some(id) = channel {
             let claims = outputs.iter().filter_map(|output| match output {
                 // It pays the wallet already.
@@ -84,6 +85,26 @@ impl Node {
         self.sweeper.track_spendable_outputs(outputs, channel, true, None).map_err(|()| ReplayEvent())?;
         self.sweep();
         Ok(())
+    }
+
+    /// Without those that the peer took already, because we had published a revoked state: LDK still calls
+    /// them ours when their delay is over, and one such coin would spoil the sweep of all others.
+    fn not_taken(
+        &self,
+        outputs: Vec<SpendableOutputDescriptor>,
+        channel: Option<LdkChannelId>,
+    ) -> Vec<SpendableOutputDescriptor> {
+        let pages = self.book.read();
+        let Some(trace) = channel.and_then(|id| pages.traces.get(&ChannelId(id.0))) else { return outputs };
+        let taken = |output: &SpendableOutputDescriptor| {
+            let outpoint = match output {
+                SpendableOutputDescriptor::StaticOutput { outpoint, .. } => outpoint,
+                SpendableOutputDescriptor::DelayedPaymentOutput(output) => &output.outpoint,
+                SpendableOutputDescriptor::StaticPaymentOutput(output) => &output.outpoint,
+            };
+            trace.taken.contains_key(&outpoint.into_bitcoin_outpoint())
+        };
+        outputs.into_iter().filter(|output| !taken(output)).collect()
     }
 
     /// Lifts the fee of what must confirm, with coins of the wallet.
