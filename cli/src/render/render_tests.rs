@@ -86,6 +86,7 @@ fn golden_federation() {
 #[test]
 fn golden_statement() {
     golden("statement", &super::statement::statement(&samples::statement(), Paint::PLAIN));
+    golden("statement_csv", &super::statement::csv(&samples::statement()));
     let mut wrong = samples::statement();
     wrong.ok = false;
     wrong.faults = vec!["channel 5f3a9c11: 1 sat is missing".into()];

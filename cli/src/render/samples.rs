@@ -5,8 +5,9 @@ use windlass_node::api::member::{
     BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberInfo, PegOutInfo, PegOutState,
 };
 use windlass_node::api::wallet::{
-    Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, NodeInfo, PaymentInfo,
-    PaymentState, PegInInfo, PegInState, PegOutRecord, PegStatement, SidechainStatement, Statement,
+    Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, EntryKind, Income, NodeInfo,
+    PaymentInfo, PaymentState, PegInInfo, PegInState, PegOutRecord, PegStatement, SidechainStatement, Statement,
+    StatementEntry,
 };
 use windlass_regtest::api::{
     Federation, FederationMember, NodeBalance, NodeChannel, NodePegIn, NodePegOut, ProcessStatus, ReserveCoin,
@@ -259,6 +260,14 @@ pub fn statement() -> Statement {
         amount: sat(amount),
         fee: sat(fee),
     };
+    let entry = |kind, credit, debit, on_chain: Option<(u8, u32)>| StatementEntry {
+        account: "wallet".into(),
+        kind,
+        credit_msat: Msat::new(credit),
+        debit_msat: Msat::new(debit),
+        txid: on_chain.map(|(byte, _)| txid(byte)),
+        height: on_chain.map(|(_, height)| BtcHeight::new(height)),
+    };
     Statement {
         name: "alice".into(),
         at: block(312),
@@ -272,6 +281,8 @@ pub fn statement() -> Statement {
             closing_msat: Msat::new(948_999_500),
             returned: sat(948_000),
             fees: sat(999),
+            penalty_msat: Msat::ZERO,
+            taken: Amount::ZERO,
             rounding_msat: Msat::new(500),
             transactions: vec![transaction("funding", 0x68, 1_000_000, 0), transaction("closing", 0x83, 948_000, 999)],
             fault: None,
@@ -308,6 +319,20 @@ pub fn statement() -> Statement {
             burned: sat(25_000_000),
             balance: sat(64_999_662),
         }),
+        entries: vec![
+            entry(EntryKind::ChannelOpen, 0, 1_000_000_000, Some((0x68, 104))),
+            entry(EntryKind::ChannelClose, 948_000_000, 0, Some((0x83, 131))),
+            entry(EntryKind::Sent, 0, 51_000_500, None),
+        ],
+        income: Income {
+            onchain_fees_msat: Msat::new(999_000),
+            routing_fees_msat: Msat::new(1_000),
+            forwards_earned_msat: Msat::new(2_000),
+            penalties_msat: Msat::ZERO,
+            taken_msat: Msat::ZERO,
+            received_msat: Msat::ZERO,
+            sent_msat: Msat::new(50_999_500),
+        },
         ok: true,
         faults: Vec::new(),
     }

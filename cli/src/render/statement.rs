@@ -5,9 +5,11 @@ use super::{
     table::{Align, Table},
 };
 use crate::color::Paint;
+use bitcoin::Amount;
 use windlass_node::api::wallet::{
-    ChainedTransaction, ChannelState, ChannelStatement, PegStatement, SidechainStatement, Statement,
+    ChainedTransaction, ChannelState, ChannelStatement, Income, PegStatement, SidechainStatement, Statement,
 };
+use windlass_types::Msat;
 
 /// `windlass statement NODE`.
 pub fn statement(statement: &Statement, paint: Paint) -> String {
@@ -28,6 +30,10 @@ pub fn statement(statement: &Statement, paint: Paint) -> String {
         text.push('\n');
         text.push_str(&side_part(side));
     }
+    if !statement.channels.is_empty() {
+        text.push('\n');
+        text.push_str(&income_part(&statement.income));
+    }
     if statement.channels.is_empty() && statement.peg_ins.is_empty() && statement.peg_outs.is_empty() {
         text.push_str("\nno channels, no pegs\n");
     }
@@ -41,17 +47,51 @@ pub fn statement(statement: &Statement, paint: Paint) -> String {
     text
 }
 
+/// `windlass statement NODE --csv`: a line for each movement of money.
+pub fn csv(statement: &Statement) -> String {
+    let mut text = String::from("account,kind,credit_msat,debit_msat,txid,height\n");
+    for entry in &statement.entries {
+        let txid = entry.txid.map(|txid| txid.to_string()).unwrap_or_default();
+        let height = entry.height.map(|height| height.to_string()).unwrap_or_default();
+        let (credit, debit) = (entry.credit_msat.get(), entry.debit_msat.get());
+        // No field can hold a comma or a quote: an account is `wallet` or hex.
+        text.push_str(&format!("{},{},{credit},{debit},{txid},{height}\n", entry.account, entry.kind));
+    }
+    text
+}
+
+fn income_part(income: &Income) -> String {
+    let mut sums = Table::bare(&[Align::Left, Align::Right, Align::Left]);
+    sums.row(["received", &money::msat(income.received_msat), "sat"]);
+    sums.row(["sent", &money::msat(income.sent_msat), "sat"]);
+    sums.row(["routing fees paid", &money::msat(income.routing_fees_msat), "sat"]);
+    sums.row(["forwards earned", &money::msat(income.forwards_earned_msat), "sat"]);
+    sums.row(["fees on chain", &money::msat(income.onchain_fees_msat), "sat"]);
+    for (label, amount) in [("penalties taken", income.penalties_msat), ("penalties lost", income.taken_msat)] {
+        if amount > Msat::ZERO {
+            sums.row([label, &money::msat(amount), "sat"]);
+        }
+    }
+    format!("all channels\n{}", sums.text("  "))
+}
+
 fn channel_part(entry: &ChannelStatement, paint: Paint) -> String {
     let mut text = format!("channel {} with {}, {}\n", short(&entry.id), entry.peer, channel::state(entry.state));
     let mut sums = Table::bare(&[Align::Left, Align::Right, Align::Left]);
     sums.row(["opening balance", &money::msat(entry.opening_msat), "sat"]);
     sums.row(["+ received", &money::msat(entry.received_msat), "sat"]);
+    if entry.penalty_msat > Msat::ZERO {
+        sums.row(["  of it a penalty: a revoked state", &money::msat(entry.penalty_msat), "sat"]);
+    }
     sums.row(["- sent", &money::msat(entry.sent_msat), "sat"]);
     let closing = if entry.state == ChannelState::Closed { "= closing balance" } else { "= balance now" };
     sums.row([closing, &money::msat(entry.closing_msat), "sat"]);
     if matches!(entry.state, ChannelState::Closing | ChannelState::Closed) {
         sums.row(["  returned on chain", &money::sat(entry.returned), "sat"]);
         sums.row(["  fees on chain", &money::sat(entry.fees), "sat"]);
+        if entry.taken > Amount::ZERO {
+            sums.row(["  taken by the peer: a revoked state", &money::sat(entry.taken), "sat"]);
+        }
         sums.row(["  too small for an output", &money::msat(entry.rounding_msat), "sat"]);
     }
     text.push_str(&sums.text("  "));

@@ -414,10 +414,128 @@ pub struct Statement {
     pub peg_outs: Vec<PegStatement>,
     /// The sidechain account: pegged in + received - sent - fees - pegged out = balance.
     pub sidechain: Option<SidechainStatement>,
+    /// Every movement of money in the on-chain wallet and in each channel.
+    #[serde(default)]
+    pub entries: Vec<StatementEntry>,
+    /// What it cost and what it brought.
+    #[serde(default)]
+    pub income: Income,
     /// Does every line add up, and is every transaction named above on the chain as it says?
     pub ok: bool,
     /// What does not.
     pub faults: Vec<String>,
+}
+
+/// What an entry of a statement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Bitcoin from outside.
+    Deposit,
+    /// Bitcoin to somebody else.
+    Withdrawal,
+    /// To the federation, or back from it before it was minted.
+    PegIn,
+    /// From the federation.
+    PegOut,
+    /// From the wallet into a channel.
+    ChannelOpen,
+    /// Given by the funder when the channel opened.
+    Pushed,
+    /// What happened in a channel before its node was restored from a backup: that is lost.
+    BeforeRestore,
+    /// Payments of others to us.
+    Received,
+    /// Our payments, the routing fees left out.
+    Sent,
+    /// What the nodes on the way got.
+    RoutingFee,
+    /// Payments of others that came in to be forwarded, our fee included.
+    ForwardedIn,
+    /// Payments of others that were sent on.
+    ForwardedOut,
+    /// From a channel to the wallet, by the closing transaction.
+    ChannelClose,
+    /// From a channel to the wallet, after a timelock.
+    Sweep,
+    /// A payment in flight that was resolved on the chain.
+    Htlc,
+    /// An anchor: given by the funder, or spent to lift a fee.
+    Anchor,
+    /// A revoked state of the peer's, taken.
+    Penalty,
+    /// Taken by the peer because we had published a revoked state.
+    Taken,
+    /// The miners' part.
+    OnchainFee,
+    /// Too small for an output.
+    Rounding,
+    /// Payments in flight that a close cut off.
+    CutOff,
+}
+
+impl std::fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Deposit => "deposit",
+            Self::Withdrawal => "withdrawal",
+            Self::PegIn => "peg_in",
+            Self::PegOut => "peg_out",
+            Self::ChannelOpen => "channel_open",
+            Self::Pushed => "pushed",
+            Self::BeforeRestore => "before_restore",
+            Self::Received => "received",
+            Self::Sent => "sent",
+            Self::RoutingFee => "routing_fee",
+            Self::ForwardedIn => "forwarded_in",
+            Self::ForwardedOut => "forwarded_out",
+            Self::ChannelClose => "channel_close",
+            Self::Sweep => "sweep",
+            Self::Htlc => "htlc",
+            Self::Anchor => "anchor",
+            Self::Penalty => "penalty",
+            Self::Taken => "taken",
+            Self::OnchainFee => "onchain_fee",
+            Self::Rounding => "rounding",
+            Self::CutOff => "cut_off",
+        })
+    }
+}
+
+/// One movement of money: into an account (credit) or out of it (debit).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementEntry {
+    /// `wallet`, or a channel's id.
+    pub account: String,
+    /// What for.
+    pub kind: EntryKind,
+    /// What came in.
+    pub credit_msat: Msat,
+    /// What went out.
+    pub debit_msat: Msat,
+    /// The Bitcoin transaction; none for what moved in a channel.
+    pub txid: Option<Txid>,
+    /// Its block; none while unconfirmed.
+    pub height: Option<BtcHeight>,
+}
+
+/// What the channels cost and brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Income {
+    /// Paid to miners.
+    pub onchain_fees_msat: Msat,
+    /// Paid to the nodes on the way.
+    pub routing_fees_msat: Msat,
+    /// Earned by forwarding.
+    pub forwards_earned_msat: Msat,
+    /// Taken from peers that had published a revoked state.
+    pub penalties_msat: Msat,
+    /// Taken from us for the same.
+    pub taken_msat: Msat,
+    /// Received in payments.
+    pub received_msat: Msat,
+    /// Sent in payments, fees left out.
+    pub sent_msat: Msat,
 }
 
 /// A Bitcoin transaction that a statement names, as the chain has it.
@@ -462,6 +580,12 @@ pub struct ChannelStatement {
     /// On-chain fees of the closing and the sweeps that we bore.
     #[serde(with = "super::sat", rename = "fees_sat")]
     pub fees: Amount,
+    /// Of what was received: what the peer lost by publishing a revoked state.
+    #[serde(default)]
+    pub penalty_msat: Msat,
+    /// What the peer took because we had published a revoked state.
+    #[serde(with = "super::sat", rename = "taken_sat", default)]
+    pub taken: Amount,
     /// Millisatoshis and dust that no output could carry.
     pub rounding_msat: Msat,
     /// Its transactions.

@@ -138,7 +138,7 @@ fn of_open(channel: &Channel, record: Option<&ChannelRecord>) -> ChannelInfo {
         announced: channel.announced,
         funder: channel.we_funded,
         closing_txid: record.and_then(|record| record.closing.as_ref()?.txid),
-        claimable_height: None,
+        claimable_height: record.and_then(|record| record.claimable_at),
     }
 }
 
@@ -157,7 +157,7 @@ fn of_closed(record: &ChannelRecord) -> ChannelInfo {
         announced: record.announced,
         funder: record.we_funded,
         closing_txid: record.closing.as_ref().and_then(|closing| closing.txid),
-        claimable_height: None,
+        claimable_height: record.claimable_at,
     }
 }
 

@@ -36,7 +36,8 @@ impl WalletNode {
             },
         };
         // The funder pays for both anchors; a fundee that spends its own has received that much.
-        let gift = record.gift().to_sat().saturating_mul(MSAT);
+        // What a peer lost by publishing a revoked state is received in the same way.
+        let gift = record.gift().to_sat().saturating_mul(MSAT).saturating_add(record.penalty.get());
         let balance = record.balance.get().saturating_add(gift);
         let received = record.received.get().saturating_add(record.forwarded_in.get()).saturating_add(gift);
         let sent = record.sent.get().saturating_add(record.forwarded_out.get());
@@ -53,10 +54,14 @@ impl WalletNode {
                 record.opening
             ));
         }
-        let accounted = msat(returned) + msat(fees) + i128::from(rounding);
+        let taken = of_closing.map_or(Amount::ZERO, |closing| closing.taken);
+        let accounted = msat(returned) + msat(fees) + msat(taken) + i128::from(rounding);
         if record.settled && accounted != i128::from(balance) {
             let missing = i128::from(balance) - accounted;
             faults.push(format!("{missing} msat of the closing balance are neither returned nor accounted for"));
+        }
+        if record.difference_msat != 0 {
+            faults.push(format!("{} msat are missing in the node's account", record.difference_msat));
         }
         let transactions = self.channel_transactions(record, &mut faults).await?;
         Ok(ChannelStatement {
@@ -69,6 +74,8 @@ impl WalletNode {
             closing_msat: Msat::new(balance),
             returned,
             fees,
+            penalty_msat: record.penalty,
+            taken,
             rounding_msat: Msat::new(rounding),
             transactions,
             fault: joined(faults),
@@ -119,9 +126,16 @@ impl WalletNode {
                 ArrivalKind::Close | ArrivalKind::Sweep => "sweep",
                 ArrivalKind::Anchor => "anchor",
                 ArrivalKind::Htlc => "payment",
+                ArrivalKind::Penalty => "penalty",
             };
             let fee = arrival.fee + arrival.wallet_fee;
             list.push(line(arrival.txid, purpose, Some(arrival.height), arrival.net, fee));
+        }
+        for loss in &record.losses {
+            list.push(line(loss.txid, "taken", Some(loss.height), Amount::ZERO, Amount::ZERO));
+            if self.on_chain(loss.txid, loss.height).await?.is_none() {
+                faults.push(format!("{} is not in block {}", loss.txid, loss.height));
+            }
         }
         Ok(list)
     }

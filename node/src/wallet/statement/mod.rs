@@ -4,6 +4,7 @@
 //! must be on this node's own Bitcoin chain and say what the line says. What does not is a fault.
 
 mod channels;
+mod entries;
 mod pegs;
 mod scan;
 
@@ -11,8 +12,9 @@ pub(super) use scan::SideScan;
 
 use super::node::WalletNode;
 use crate::api::ApiError;
-use crate::api::wallet::{ChainedTransaction, Statement};
+use crate::api::wallet::{ChainedTransaction, Income, PegStatement, Statement, StatementEntry};
 use bitcoin::{Amount, Transaction, Txid};
+use entries::Known;
 use windlass_types::BtcHeight;
 
 impl WalletNode {
@@ -41,8 +43,35 @@ impl WalletNode {
                 }
             },
         };
+        let (entries, income) = self.entries(&peg_ins, &peg_outs, &mut faults);
         let name = self.config.name.clone();
-        Ok(Statement { name, at, channels, peg_ins, peg_outs, sidechain, ok: faults.is_empty(), faults })
+        let ok = faults.is_empty();
+        Ok(Statement { name, at, channels, peg_ins, peg_outs, sidechain, entries, income, ok, faults })
+    }
+
+    /// Every movement of money, compared with what the wallet holds.
+    fn entries(
+        &self,
+        peg_ins: &[PegStatement],
+        peg_outs: &[PegStatement],
+        faults: &mut Vec<String>,
+    ) -> (Vec<StatementEntry>, Income) {
+        let txids = |list: &[PegStatement]| {
+            list.iter().flat_map(|peg| peg.transactions.iter().map(|transaction| transaction.txid)).collect()
+        };
+        // The records first: what the wallet has seen beyond them is known as such by its height.
+        let read_to = self.lightning.synced_to().height;
+        let records = self.lightning.records();
+        let known = Known { peg_ins: txids(peg_ins), peg_outs: txids(peg_outs), read_to };
+        let (transactions, balance) = self.wallet.transactions_and_balance();
+        let (list, found) = entries::entries(&records, &transactions, &known);
+        faults.extend(found);
+        let (sum, held) = (entries::sum_of(&list, "wallet"), i128::from(balance.total().to_sat()) * 1000);
+        if sum != held {
+            faults.push(format!("the wallet holds {held} msat, its entries come to {sum}"));
+        }
+        let income = entries::income(&list, &records);
+        (list, income)
     }
 
     /// The transaction `txid` if it is in the block of the best chain at `height`.
