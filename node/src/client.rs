@@ -276,6 +276,14 @@ impl WalletClient {
         self.0.post("/peers", request, SHORT).await
     }
 
+    /// Its channel backup.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn backup(&self) -> Result<BackupAnswer, ApiError> {
+        self.0.get("/backup", SHORT).await
+    }
+
     /// Its channels.
     ///
     /// # Errors

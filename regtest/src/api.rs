@@ -17,6 +17,9 @@
 //! | `transfer` | [`Transfer`] | `TransferAnswer` |
 //! | `node/info` | [`OneNode`] | `NodeInfo` |
 //! | `node/stop`, `node/start` | [`OneNode`] | [`ProcessStatus`] |
+//! | `node/words` | [`NodeWords`] | [`Words`] (shown once) |
+//! | `node/backup` | [`OneNode`] | `BackupAnswer` |
+//! | `node/restore` | [`NodeRestore`] | [`Restored`] (started again) |
 //! | `channel/open` | [`ChannelOpen`] | `ChannelInfo` |
 //! | `channel/list` | [`ChannelList`] | `Vec<NodeChannel>` |
 //! | `channel/close` | [`ChannelClose`] | `ChannelInfo` (closed, all money back on chain) |
@@ -271,6 +274,47 @@ pub struct Transfer {
 pub struct OneNode {
     /// Its name.
     pub node: String,
+}
+
+/// A node's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeWords {
+    /// Whose.
+    pub node: String,
+    /// Although they were shown before.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// A seed as words (BIP 39).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// 24 of them, with a space between.
+    pub words: String,
+}
+
+/// Restore a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRestore {
+    /// Which node becomes the restored one.
+    pub node: String,
+    /// Its words; none keeps the seed that it has.
+    #[serde(default)]
+    pub words: Option<String>,
+    /// The channel backup, in hex.
+    pub backup_hex: String,
+}
+
+/// A node that was restored and gets its money back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// Channels in the backup.
+    pub channels: usize,
+    /// Their capacity: what comes back is the node's part of it.
+    #[serde(with = "bitcoin::amount::serde::as_sat", rename = "capacity_sat")]
+    pub capacity: Amount,
+    /// Where the state that was there lies now.
+    pub put_aside: Option<String>,
 }
 
 /// A member, by name.

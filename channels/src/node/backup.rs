@@ -92,7 +92,7 @@ impl Node {
         });
         let indexes = backup.addresses.map(|index| index.saturating_add(MORE_ADDRESSES));
         parts.wallet.reveal_to(indexes).map_err(|error| failed(error.to_string()))?;
-        parts.store.commit(book.take(0)).map_err(|error| failed(error.to_string()))?;
+        parts.store.commit(book.take(0).0).map_err(|error| failed(error.to_string()))?;
         Ok(backup)
     }
 

@@ -222,6 +222,13 @@ pub struct ChannelInfo {
     pub claimable_height: Option<BtcHeight>,
 }
 
+/// A node's channel backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupAnswer {
+    /// The file's bytes in hex; only the node's seed opens them.
+    pub hex: String,
+}
+
 /// Close a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseRequest {

@@ -3,7 +3,7 @@
 use super::errors;
 use super::node::WalletNode;
 use crate::api::wallet::{
-    ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest, OpenRequest,
+    BackupAnswer,     ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest, OpenRequest,
     PayRequest, PaymentInfo, PaymentState,
 };
 use crate::api::{ApiError, Code};
@@ -30,6 +30,12 @@ impl WalletNode {
     pub(super) async fn connect(&self, request: &ConnectRequest) -> Result<serde_json::Value, ApiError> {
         self.lightning.connect(&peer(request)?).await.map_err(errors::connect)?;
         Ok(serde_json::json!({}))
+    }
+
+    /// GET `/v1/backup`
+    pub(super) fn backup(&self) -> Result<BackupAnswer, ApiError> {
+        let bytes = self.lightning.backup().map_err(ApiError::failed)?;
+        Ok(BackupAnswer { hex: hex::encode(bytes) })
     }
 
     /// GET `/v1/channels`: the open ones, then the closed ones.

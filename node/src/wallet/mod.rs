@@ -22,6 +22,7 @@ mod members;
 mod node;
 mod pegin;
 mod pegout;
+mod recovery;
 mod run;
 mod seed;
 mod sidetx;
@@ -30,4 +31,6 @@ mod transfer;
 mod watch;
 
 pub use config::{Ready, WalletConfig};
+pub use recovery::{RecoveryError, Restoring, restore, words};
 pub use run::{RunError, run, run_async, run_until};
+pub use seed::WordsError;

@@ -4,6 +4,7 @@ use super::config::{Ready, WalletConfig};
 use super::journal::Journal;
 use super::members::Members;
 use super::node::WalletNode;
+use super::recovery;
 use super::seed::Seed;
 use super::watch::{Watch, WatchError};
 use crate::api::ApiError;
@@ -59,6 +60,9 @@ pub enum RunError {
     /// The Lightning node did not start.
     #[error("the Lightning node can't start: {0}")]
     Lightning(#[from] StartError),
+    /// The channel backup can't be restored.
+    #[error("the channel backup can't be restored: {0}")]
+    Restore(channels::BackupError),
     /// The Lightning node can't go on.
     #[error("the Lightning node has stopped: {0}")]
     LightningFailed(String),
@@ -128,6 +132,9 @@ struct Started {
 async fn start(dir: &Path) -> Result<Started, RunError> {
     let config = WalletConfig::load(dir)?;
     let seed = Seed::load_or_make(dir)?;
+    if config.network != windlass_types::ChainNetwork::Regtest {
+        tell_words_once(dir);
+    }
     let store = Store::open_log(dir.join("store"))?;
     let listen = |error: std::io::Error| RunError::Listen { address: config.api, reason: error.to_string() };
     let listener = TcpListener::bind(config.api).await.map_err(listen)?;
@@ -136,7 +143,7 @@ async fn start(dir: &Path) -> Result<Started, RunError> {
     let bitcoind = connect(&config).await?;
     let wallet = Wallet::open(&seed.bitcoin(), config.network.bitcoin(), Arc::clone(&store))?;
     let fee_rate = config.fee_rate();
-    let lightning = start_lightning(&config, &seed, &bitcoind, &wallet, &store).await?;
+    let lightning = start_lightning(dir, &config, &seed, &bitcoind, &wallet, &store).await?;
     let (at, watched) = watch::channel(None);
     let node = WalletNode {
         config,
@@ -155,6 +162,24 @@ async fn start(dir: &Path) -> Result<Started, RunError> {
         side_scan: Mutex::default(),
     };
     Ok(Started { node: Arc::new(node), listener, stopping: watch::Sender::new(false), at })
+}
+
+/// A node that is worth something shows its words when it is made, and only then. They go to the terminal
+/// of whoever started it, never into a log.
+fn tell_words_once(dir: &Path) {
+    use std::io::{IsTerminal as _, Write as _};
+    let mut stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return;
+    }
+    if let Ok(words) = recovery::words(dir, false) {
+        let _ = writeln!(
+            stderr,
+            "\nThese 24 words are the node's seed. Write them down: they are shown once.\n\n  {words}\n\n\
+             Keep {} too, wherever it can't be lost together with this machine.\n",
+            dir.join(recovery::BACKUP).display()
+        );
+    }
 }
 
 /// A bitcoind that answers; waits for it.
@@ -185,6 +210,7 @@ fn is_bitcoind_away(error: &StartError) -> bool {
 }
 
 async fn start_lightning(
+    dir: &Path,
     config: &WalletConfig,
     seed: &Seed,
     bitcoind: &Bitcoind,
@@ -196,8 +222,10 @@ async fn start_lightning(
         minimum_depth: config.minimum_depth,
         to_self_delay: config.to_self_delay,
         anchor_reserve: config.anchor_reserve,
+        backup: Some(dir.join(recovery::BACKUP)),
         ..channels::Config::new(config.name.clone(), seed.lightning(), network, config.lightning)
     };
+    let to_restore = dir.join(recovery::TO_RESTORE);
     loop {
         let parts = channels::Parts {
             bitcoind: bitcoind.clone(),
@@ -205,6 +233,7 @@ async fn start_lightning(
             store: Arc::clone(store),
             fees: Arc::new(StaticFees(config.fee_rate())),
         };
+        restore(&to_restore, &settings, &parts).await?;
         match channels::Node::start(settings.clone(), parts).await {
             Ok(node) => return Ok(node),
             Err(error) if is_bitcoind_away(&error) => {
@@ -214,6 +243,22 @@ async fn start_lightning(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Restores the channel backup that lies in the folder for it, once.
+async fn restore(path: &Path, settings: &channels::Config, parts: &channels::Parts) -> Result<(), RunError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(BadFile::new(path, error).into()),
+    };
+    match channels::Node::restore(settings, parts, &bytes).await {
+        Ok(backup) => tracing::warn!(channels = backup.channels.len(), "restored: the peers will close them"),
+        // Killed between the restoring and the removal below.
+        Err(channels::BackupError::NotEmpty) => {}
+        Err(error) => return Err(RunError::Restore(error)),
+    }
+    std::fs::remove_file(path).map_err(|error| BadFile::new(path, error).into())
 }
 
 impl Started {

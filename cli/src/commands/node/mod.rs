@@ -1,8 +1,11 @@
 //! `windlass node …`
 
+pub mod backup;
 pub mod info;
+pub mod restore;
 pub mod start;
 pub mod stop;
+pub mod words;
 
 use super::process;
 use crate::context::Context;
@@ -17,6 +20,12 @@ pub enum Command {
     Stop(stop::Args),
     /// Start it again
     Start(start::Args),
+    /// Show a node's seed as 24 words, once
+    Words(words::Args),
+    /// Write a node's channel backup to a file
+    Backup(backup::Args),
+    /// Get a node's money back from its words and its channel backup
+    Restore(restore::Args),
     /// A wallet node's process
     #[command(hide = true)]
     Run(process::RunArgs),
@@ -28,6 +37,9 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Info(args) => info::run(ctx, args).await,
         Command::Stop(args) => stop::run(ctx, args).await,
         Command::Start(args) => start::run(ctx, args).await,
+        Command::Words(args) => words::run(ctx, args).await,
+        Command::Backup(args) => backup::run(ctx, args).await,
+        Command::Restore(args) => restore::run(ctx, args).await,
         Command::Run(_) => Err(crate::args::not_a_command()),
     }
 }

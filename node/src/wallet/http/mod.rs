@@ -53,6 +53,7 @@ fn lightning() -> Router<Arc<WalletNode>> {
             "/v1/peers",
             post(|node: Node, Body(b): Body<ConnectRequest>| async move { json(node.connect(&b).await) }),
         )
+        .route("/v1/backup", get(|node: Node| async move { json(node.backup()) }))
         .route(
             "/v1/channels",
             get(|node: Node| async move { Json(node.channels()) })
