@@ -1,7 +1,9 @@
 //! How a node is to be.
 
+use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, Network};
 use lightning::util::config::{MaxDustHTLCExposure, UserConfig};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +42,13 @@ pub struct Config {
     pub completed_kept_max: u64,
     /// Where the channel backup is written, whenever a channel comes or goes; nowhere without it.
     pub backup: Option<PathBuf>,
+    /// Peers whose channels are used at once, before their funding has any confirmation. A peer that
+    /// funds and never confirms takes what was paid to us meanwhile: name only who is trusted.
+    pub zero_conf_peers: BTreeSet<PublicKey>,
+    /// A SOCKS5 proxy, usually Tor's at 127.0.0.1:9050: through it `.onion` addresses are reached.
+    pub proxy: Option<SocketAddr>,
+    /// The folder of signed justice transactions for an outside watchtower; none without it.
+    pub tower: Option<PathBuf>,
 }
 
 impl Config {
@@ -56,6 +65,9 @@ impl Config {
             anchor_reserve: Amount::from_sat(25_000),
             completed_kept_max: 2_000,
             backup: None,
+            zero_conf_peers: BTreeSet::new(),
+            proxy: None,
+            tower: None,
         }
     }
 

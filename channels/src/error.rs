@@ -65,6 +65,9 @@ pub enum ConnectError {
     /// The key is our own.
     #[error("{0} is this node itself")]
     Ourselves(PublicKey),
+    /// It is behind Tor, and there is no way to Tor.
+    #[error("{0} is a Tor address: set `proxy` to Tor's SOCKS5 port, usually 127.0.0.1:9050")]
+    NoProxy(String),
     /// No address is known.
     #[error("no address of {0} is known: connect to <public key>@<host>:<port> first")]
     UnknownAddress(PublicKey),

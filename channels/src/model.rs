@@ -44,6 +44,8 @@ pub struct Peer {
     pub address: Option<String>,
     /// There is a connection.
     pub connected: bool,
+    /// It is connected to again and again, also without a channel.
+    pub persistent: bool,
 }
 
 /// Where a channel is in its life.

@@ -43,6 +43,38 @@ fn cheat(chain: &Chain, cheat: &mut Peer, honest: &mut Peer, channel: &Channel, 
     chain.mine(1, &[&*cheat]);
 }
 
+#[test]
+fn a_tower_punishes_while_the_victim_is_down() {
+    let chain = Chain::start();
+    let [mut alice, mut mallory] = funded(&chain, ["alice", "mallory"]);
+    let tower = tempfile::tempdir().expect("a directory");
+    let folder = tower.path().to_owned();
+    alice.stop();
+    alice.run_as(move |config| config.tower = Some(folder.clone()));
+    let channel = mallory.open(&alice, 1_000_000, 100_000_000, false, &chain);
+    mallory.pay(&alice, 20_000_000);
+    // What waits to be revoked survives the victim's end, too.
+    alice.kill();
+    alice.run();
+    cheat(&chain, &mut mallory, &mut alice, &channel, 300_000);
+
+    // The tower has nothing but its folder and a Bitcoin node.
+    let published = mallory.node().record(channel.id).expect("a record").closing.expect("closed").txid;
+    let file = tower.path().join(channel.id.to_string()).join(format!("{}.hex", published.expect("in a block")));
+    let text = std::fs::read_to_string(&file).expect("an answer to this very state");
+    let justice: bitcoin::Transaction = bitcoin::consensus::encode::deserialize_hex(text.trim()).expect("well formed");
+    chain.runtime.block_on(chain.bitcoind.broadcast(&justice)).expect("the network takes it");
+    chain.mine(6, &[&mallory]);
+
+    alice.run();
+    let record = settle(&chain, &alice, &mallory, channel.id);
+    assert_eq!(record.difference_msat, 0, "{record:#?}");
+    let taken = record.arrivals.iter().find(|arrival| arrival.kind == ArrivalKind::Penalty).expect("a penalty");
+    assert_eq!(taken.txid, justice.compute_txid());
+    assert!(record.penalty > Msat::ZERO, "{record:#?}");
+    assert_eq!(alice.wallet().balance().total().to_sat(), expected_wallet(&record), "{record:#?}");
+}
+
 fn settle(chain: &Chain, peer: &Peer, other: &Peer, id: ChannelId) -> ChannelRecord {
     for _ in 0..60 {
         let record = peer.node().record(id).expect("a record");

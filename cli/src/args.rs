@@ -3,7 +3,7 @@
 use crate::{
     commands::{
         address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, logs, mine, node, pay,
-        payment, peg,
+        payment, peer, peg,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
         send, statement, status, transfer, up,
     },
@@ -66,6 +66,9 @@ pub enum Command {
     /// The Lightning nodes
     #[command(subcommand)]
     Node(node::Command),
+    /// Lightning peers
+    #[command(subcommand)]
+    Peer(peer::Command),
     /// Lightning channels
     #[command(subcommand)]
     Channel(channel::Command),
@@ -163,6 +166,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Send(args) => send::run(ctx, args).await,
         Command::Transfer(args) => transfer::run(ctx, args).await,
         Command::Node(command) => node::run(ctx, command).await,
+        Command::Peer(command) => peer::run(ctx, command).await,
         Command::Channel(command) => channel::run(ctx, command).await,
         Command::Invoice(args) => invoice::run(ctx, args).await,
         Command::Pay(args) => pay::run(ctx, args).await,

@@ -276,6 +276,38 @@ impl WalletClient {
         self.0.post("/peers", request, SHORT).await
     }
 
+    /// Its peers.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, ApiError> {
+        self.0.get("/peers", SHORT).await
+    }
+
+    /// Makes a peer persistent.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn keep_peer(&self, request: &ConnectRequest) -> Result<PeerInfo, ApiError> {
+        self.0.post("/peers/persistent", request, SHORT).await
+    }
+
+    /// Makes a peer an ordinary one.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn forget_peer(&self, node_id: &str) -> Result<ForgetAnswer, ApiError> {
+        self.0.post(&format!("/peers/{node_id}/forget"), &serde_json::json!({}), SHORT).await
+    }
+
+    /// Opens several channels with one transaction.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn open_channels(&self, request: &BatchRequest) -> Result<Vec<ChannelInfo>, ApiError> {
+        self.0.post("/channels/batch", request, SHORT).await
+    }
+
     /// Its channel backup.
     ///
     /// # Errors

@@ -17,6 +17,10 @@
 //! | `transfer` | [`Transfer`] | `TransferAnswer` |
 //! | `node/info` | [`OneNode`] | `NodeInfo` |
 //! | `node/stop`, `node/start` | [`OneNode`] | [`ProcessStatus`] |
+//! | `peer/list` | [`OneNode`] | `Vec<NodePeer>` |
+//! | `peer/add` | [`OnePeer`] | [`NodePeer`] |
+//! | `peer/remove` | [`OnePeer`] | `ForgetAnswer` |
+//! | `channel/batch` | [`ChannelBatch`] | `Vec<ChannelInfo>` (usable) |
 //! | `node/words` | [`NodeWords`] | [`Words`] (shown once) |
 //! | `node/backup` | [`OneNode`] | `BackupAnswer` |
 //! | `node/restore` | [`NodeRestore`] | [`Restored`] (started again) |
@@ -47,7 +51,7 @@ pub use payments::*;
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
 use windlass_node::api::member::{BatchInfo, ChainInfo, FederationInfo};
-use windlass_node::api::wallet::{Balance, ChannelInfo, PegInInfo, PegOutRecord};
+use windlass_node::api::wallet::{Balance, ChannelInfo, PeerInfo, PegInInfo, PegOutRecord};
 use windlass_node::api::{ApiError, sat};
 use windlass_types::{BlockRef, BtcHeight, ChainId, Digest, Msat, SideHeight};
 
@@ -274,6 +278,47 @@ pub struct Transfer {
 pub struct OneNode {
     /// Its name.
     pub node: String,
+}
+
+/// A peer of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnePeer {
+    /// Whose.
+    pub node: String,
+    /// By name, by key, or by `<public key>@<host>:<port>`.
+    pub peer: String,
+}
+
+/// A peer of a node, with its name where it has one here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePeer {
+    /// Its name, if it is a node of this network.
+    pub name: Option<String>,
+    /// It.
+    #[serde(flatten)]
+    pub peer: PeerInfo,
+}
+
+/// Open several channels with one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelBatch {
+    /// Who funds them.
+    pub from: String,
+    /// Them.
+    pub channels: Vec<BatchPart>,
+    /// Not announced.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// One of several channels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchPart {
+    /// The other side.
+    pub to: String,
+    /// Its capacity.
+    #[serde(with = "bitcoin::amount::serde::as_sat", rename = "amount_sat")]
+    pub amount: Amount,
 }
 
 /// A node's words.

@@ -16,6 +16,7 @@ use header::HeaderJson;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -301,6 +302,40 @@ impl Bitcoind {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Hands a parent and the child that pays for it to the network together: the parent alone may pay too
+    /// little to be taken. Those that are in the mempool already are fine.
+    ///
+    /// # Errors
+    /// Bitcoin Core refuses one of them, with its reason; or the call fails.
+    pub async fn broadcast_package(&self, package: &[Transaction]) -> Result<(), BroadcastError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            package_msg: String,
+            #[serde(rename = "tx-results")]
+            results: BTreeMap<String, ResultJson>,
+        }
+        #[derive(Deserialize)]
+        struct ResultJson {
+            txid: Txid,
+            error: Option<String>,
+        }
+        let Some(last) = package.last() else { return Ok(()) };
+        let list: Vec<String> = package.iter().map(serialize_hex).collect();
+        let answer: Answer = match self.call("submitpackage", vec![json!(list), json!(0)]).await {
+            Ok(answer) => answer,
+            Err(RpcError::Refused { message, .. }) => {
+                return Err(BroadcastError::Rejected { txid: last.compute_txid(), reason: message });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if answer.package_msg == "success" {
+            return Ok(());
+        }
+        let refused = answer.results.into_values().find_map(|result| Some((result.txid, result.error?)));
+        let (txid, reason) = refused.unwrap_or((last.compute_txid(), answer.package_msg));
+        Err(BroadcastError::Rejected { txid, reason })
     }
 
     async fn is_known(&self, txid: Txid, transaction: &Transaction) -> Result<bool, RpcError> {

@@ -27,6 +27,15 @@ pub struct Built {
     pub vout: u32,
 }
 
+/// A signed transaction that pays several scripts; as [`Built`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltMany {
+    /// The transaction, with all its signatures.
+    pub transaction: Transaction,
+    /// What it pays to the miner.
+    pub fee: Amount,
+}
+
 /// Why a transaction can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -128,6 +137,32 @@ impl Wallet {
         let amount = transaction.output[vout].value;
         let vout = u32::try_from(vout).map_err(|error| BuildError::Other(error.to_string()))?;
         Ok(Built { transaction, fee, amount, vout })
+    }
+
+    /// Builds and signs one transaction that pays several scripts. The coins are held: see
+    /// [`Self::release`].
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build_many(&self, payments: &[(ScriptBuf, Amount)], rate: FeeRate) -> Result<BuiltMany, BuildError> {
+        let mut inner = self.lock();
+        let coins = inner.coins();
+        let unspendable: Vec<OutPoint> =
+            coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
+        let psbt = {
+            let mut builder = inner.bdk.build_tx();
+            builder.fee_rate(rate).unspendable(unspendable);
+            for (script, amount) in payments {
+                builder.add_recipient(script.clone(), *amount);
+            }
+            let psbt = builder.finish().map_err(|error| explain(error, Amount::ZERO, Amount::ZERO))?;
+            inner.held.extend(psbt.unsigned_tx.input.iter().map(|input| input.previous_output));
+            self.save(&mut inner)?;
+            psbt
+        };
+        drop(inner);
+        let fee = psbt.fee().map_err(|error| BuildError::Other(error.to_string()))?;
+        Ok(BuiltMany { transaction: self.sign_psbt(&psbt)?, fee })
     }
 
     /// Gives back the coins of a transaction that was built and will not be broadcast.

@@ -61,6 +61,7 @@ const TRACES: &str = "ln.traces";
 const FEES: &str = "ln.wallet_fees";
 const ARRIVED: &str = "ln.arrived_parts";
 const PEERS: &str = "ln.peers";
+const KEPT: &str = "ln.kept_peers";
 const META: &str = "ln.meta";
 const EVENTS: &str = "ln.events";
 const META_JOURNAL: &str = "journal";
@@ -83,6 +84,7 @@ pub(crate) enum Row {
     Event(u64),
     /// Where the journal is.
     Journal,
+    Kept(PublicKey),
     Tip,
 }
 
@@ -100,6 +102,8 @@ pub(crate) struct Pages {
     /// What of each of our payments has arrived, in msat.
     pub(crate) arrived: BTreeMap<PaymentHash, u64>,
     pub(crate) peers: BTreeMap<PublicKey, String>,
+    /// Peers that are connected to even without a channel.
+    pub(crate) kept: BTreeMap<PublicKey, bool>,
     /// Channels that are being funded this very moment: only the backup names them yet.
     pub(crate) funding_now: BTreeMap<ChannelId, Facts>,
     /// The block up to which the chain was searched.
@@ -176,6 +180,7 @@ impl Book {
             fees: rows(store, FEES, |key| key.parse().ok())?,
             arrived: rows(store, ARRIVED, |key| key.parse().ok())?,
             peers: rows(store, PEERS, |key| key.parse().ok())?,
+            kept: rows(store, KEPT, |key| key.parse().ok())?,
             tip: meta(store, META_TIP)?,
             journal: Journal::new(
                 meta(store, META_JOURNAL)?.unwrap_or_default(),
@@ -348,6 +353,7 @@ impl Pages {
             Row::Peer(key) => add_row(writes, PEERS, &key.to_string(), self.peers.get(key)),
             Row::Event(at) => add_row(writes, EVENTS, &format!("{at:016x}"), self.journal.events.get(at)),
             Row::Journal => add_row(writes, META, META_JOURNAL, Some(&self.journal.position)),
+            Row::Kept(key) => add_row(writes, KEPT, &key.to_string(), self.kept.get(key)),
             Row::Tip => add_row(writes, META, META_TIP, self.tip.as_ref()),
         }
     }

@@ -67,10 +67,28 @@ impl Relay {
             if !kv.durable().await {
                 return;
             }
+            if package.len() > 1 && self.send_together(&package).await {
+                continue;
+            }
             for transaction in package {
                 self.send(&transaction).await;
             }
             self.sent.send_modify(|sent| *sent += 1);
+        }
+    }
+
+    /// Sends a parent with the child that pays for it: alone the parent may pay less than any mempool asks.
+    /// False if they are refused; then each is tried by itself.
+    async fn send_together(&self, package: &[Transaction]) -> bool {
+        loop {
+            match self.bitcoind.broadcast_package(package).await {
+                Ok(()) => return true,
+                Err(BroadcastError::Rpc(error)) if error.is_unreachable() => tokio::time::sleep(RETRY).await,
+                Err(error) => {
+                    tracing::debug!(%error, "not broadcast together");
+                    return false;
+                }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::stack::{
     Kv, Log, MessageRouter, Monitors, OnionMessenger, Patient, PeerManager, Router, Scorer, Sweeper,
 };
 use super::ticks::Ticks;
+use super::tower::Tower;
 use crate::book::{Book, Tracer};
 use crate::{Config, Parts, StartError};
 use bitcoin::BlockHash;
@@ -219,7 +220,9 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
     let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());
     let broadcaster = Arc::new(broadcaster);
-    let persister = Arc::new(Monitors::new(Arc::clone(&kv)));
+    let tower =
+        config.tower.clone().map(|folder| Tower::new(folder, Arc::clone(&kv), Arc::clone(&keys), Arc::clone(&fees)));
+    let persister = Arc::new(Monitors::new(Arc::clone(&kv), tower));
     let monitors = read_monitors(&kv, &log, &keys, &broadcaster, &fees, &persister)
         .map_err(|error| StartError::Damaged { part: "a channel monitor", reason: error.to_string() })?;
     let graph = graph(&kv, config, &log)?;

@@ -14,3 +14,4 @@ pub(crate) mod log;
 pub(crate) mod monitors;
 pub(crate) mod stack;
 pub(crate) mod ticks;
+pub(crate) mod tower;

@@ -4,9 +4,11 @@
 
 use super::kv::Kv;
 use super::stack::{Broadcaster, Fees, Keys, Log};
+use super::tower::Tower;
 use lightning::chain::ChannelMonitorUpdateStatus;
 use lightning::chain::chainmonitor::Persist;
 use lightning::chain::channelmonitor::{ChannelMonitor, ChannelMonitorUpdate};
+use lightning::ln::types::ChannelId;
 use lightning::sign::InMemorySigner;
 use lightning::util::persist::{
     ARCHIVED_CHANNEL_MONITOR_PERSISTENCE_PRIMARY_NAMESPACE, CHANNEL_MONITOR_PERSISTENCE_PRIMARY_NAMESPACE,
@@ -37,11 +39,12 @@ struct Stored {
 pub(crate) struct Monitors {
     kv: Arc<Kv>,
     stored: Mutex<BTreeMap<String, Stored>>,
+    tower: Option<Tower>,
 }
 
 impl Monitors {
-    pub(crate) fn new(kv: Arc<Kv>) -> Self {
-        Self { kv, stored: Mutex::default() }
+    pub(crate) fn new(kv: Arc<Kv>, tower: Option<Tower>) -> Self {
+        Self { kv, stored: Mutex::default(), tower }
     }
 
     /// Notes which updates lie in the store, at the start.
@@ -103,6 +106,9 @@ impl Persist<InMemorySigner> for Monitors {
         monitor: &ChannelMonitor<InMemorySigner>,
     ) -> ChannelMonitorUpdateStatus {
         self.write_whole(name, monitor);
+        if let Some(tower) = &self.tower {
+            tower.add(monitor);
+        }
         ChannelMonitorUpdateStatus::Completed
     }
 
@@ -115,10 +121,20 @@ impl Persist<InMemorySigner> for Monitors {
         if !update.is_some_and(|update| self.write_update(name, update)) {
             self.write_whole(name, monitor);
         }
+        if let (Some(tower), Some(update)) = (&self.tower, update) {
+            tower.update(monitor, update);
+        }
         ChannelMonitorUpdateStatus::Completed
     }
 
     fn archive_persisted_channel(&self, name: MonitorName) {
+        if let Some(tower) = &self.tower {
+            let id = match name {
+                MonitorName::V1Channel(funding) => ChannelId::v1_from_funding_outpoint(funding),
+                MonitorName::V2Channel(id) => id,
+            };
+            tower.remove(&id.to_string());
+        }
         let text = name.to_string();
         let (primary, secondary) =
             (CHANNEL_MONITOR_PERSISTENCE_PRIMARY_NAMESPACE, CHANNEL_MONITOR_PERSISTENCE_SECONDARY_NAMESPACE);

@@ -2,6 +2,7 @@
 
 mod background;
 mod backup;
+mod batch;
 mod chain;
 mod channels;
 mod close;
@@ -58,6 +59,8 @@ pub struct Node {
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     committing: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Channels that are to share one funding transaction.
+    batches: Mutex<batch::Batches>,
     /// One writer of the backup at a time.
     backup_turn: Mutex<()>,
 }
@@ -144,6 +147,7 @@ impl Node {
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(Vec::new()),
             committing: Mutex::new(None),
+            batches: Mutex::default(),
             backup_turn: Mutex::new(()),
         };
         (Arc::new(node), Rest { relay: loaded.relay, tip: loaded.tip, headers: loaded.headers })

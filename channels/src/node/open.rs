@@ -1,6 +1,6 @@
 //! Opening a channel.
 
-use super::Node;
+use super::{Node, count};
 use crate::book::{Opening, Row};
 use crate::{Channel, ChannelId, OpenError, PeerAddress};
 use bitcoin::{Amount, Weight};
@@ -13,7 +13,7 @@ use windlass_types::{Blocks, Msat};
 pub(super) const LEAST: Amount = Amount::from_sat(20_000);
 
 /// How long a peer may take to agree to a channel.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What we keep beside a push: our reserve (a hundredth, BOLT 2's usual), the commitment's fee with
 /// room for it to rise, and the anchors.
@@ -40,11 +40,36 @@ impl Node {
     /// See [`OpenError`]. Nothing was spent then, except after [`OpenError::TimedOut`], when the
     /// peer may yet answer.
     pub async fn open_channel(&self, request: &OpenRequest) -> Result<Channel, OpenError> {
-        self.check_opening(request)?;
+        self.check_opening(std::slice::from_ref(request))?;
         self.connect(&request.peer).await?;
+        let user_id = self.new_user_id();
+        self.propose(request, user_id).await?;
+        let deadline = Instant::now() + OPEN_TIMEOUT;
+        self.wait_opened(request, user_id, deadline).await
+    }
+
+    /// Waits for what comes of a proposal.
+    pub(super) async fn wait_opened(
+        &self,
+        request: &OpenRequest,
+        user_id: u128,
+        deadline: Instant,
+    ) -> Result<Channel, OpenError> {
+        let peer = request.peer.node_id;
+        let outcome = self.wait_for(deadline, || self.outcome(user_id)).await;
+        // Who mines next wants the funding in it.
+        self.broadcasts().await;
+        match outcome {
+            Some(Ok(channel)) => Ok(channel),
+            Some(Err(reason)) => Err(OpenError::Refused { peer, reason }),
+            None => Err(OpenError::TimedOut { peer }),
+        }
+    }
+
+    /// Notes a channel and proposes it to its peer, which must be connected.
+    pub(super) async fn propose(&self, request: &OpenRequest, user_id: u128) -> Result<(), OpenError> {
         let peer = request.peer.node_id;
         let refused = |reason: String| OpenError::Refused { peer, reason };
-        let user_id = self.new_user_id();
         self.book.write(|pages| {
             let opening = Opening {
                 peer,
@@ -69,15 +94,7 @@ impl Node {
             .create_channel(peer, amount, push, user_id, None, Some(config))
             .map_err(|error| refused(format!("{error:?}")))?;
         self.peer_manager.process_events();
-        let deadline = Instant::now() + OPEN_TIMEOUT;
-        let outcome = self.wait_for(deadline, || self.outcome(user_id)).await;
-        // Who mines next wants the funding in it.
-        self.broadcasts().await;
-        match outcome {
-            Some(Ok(channel)) => Ok(channel),
-            Some(Err(reason)) => Err(refused(reason)),
-            None => Err(OpenError::TimedOut { peer }),
-        }
+        Ok(())
     }
 
     fn outcome(&self, user_id: u128) -> Option<Result<Channel, String>> {
@@ -106,21 +123,27 @@ impl Node {
         u128::from_be_bytes(bytes)
     }
 
-    fn check_opening(&self, request: &OpenRequest) -> Result<(), OpenError> {
-        let amount = request.amount;
-        if amount < LEAST {
-            return Err(OpenError::TooSmall { amount, least: LEAST });
+    /// Checks channels that are to be opened together.
+    pub(super) fn check_opening(&self, requests: &[OpenRequest]) -> Result<(), OpenError> {
+        let mut sum = Amount::ZERO;
+        for request in requests {
+            let amount = request.amount;
+            if amount < LEAST {
+                return Err(OpenError::TooSmall { amount, least: LEAST });
+            }
+            let reserve = (amount.to_sat() / 100).max(1_000);
+            let most = Amount::from_sat(amount.to_sat().saturating_sub(reserve + KEPT_SAT));
+            let most = Msat::from_sat(most).unwrap_or(Msat::ZERO);
+            if request.push > most {
+                return Err(OpenError::PushTooLarge { push: request.push, amount, most });
+            }
+            sum = sum.checked_add(amount).unwrap_or(Amount::MAX_MONEY);
         }
-        let reserve = (amount.to_sat() / 100).max(1_000);
-        let most = Amount::from_sat(amount.to_sat().saturating_sub(reserve + KEPT_SAT));
-        let most = Msat::from_sat(most).unwrap_or(Msat::ZERO);
-        if request.push > most {
-            return Err(OpenError::PushTooLarge { push: request.push, amount, most });
-        }
+        let count = count(requests.len());
         let have = self.parts.wallet.balance().spendable();
-        let fee = self.funding_fee(amount);
-        let reserve = self.reserve_for(self.channels_with_reserve().saturating_add(1));
-        let need = amount.checked_add(fee).and_then(|sum| sum.checked_add(reserve)).unwrap_or(Amount::MAX_MONEY);
+        let fee = self.funding_fee(sum, count);
+        let reserve = self.reserve_for(self.channels_with_reserve().saturating_add(count));
+        let need = sum.checked_add(fee).and_then(|sum| sum.checked_add(reserve)).unwrap_or(Amount::MAX_MONEY);
         if have < need {
             return Err(OpenError::InsufficientFunds { have, need, fee, reserve });
         }
@@ -137,17 +160,20 @@ impl Node {
         self.parts.fees.rate(Blocks::new(6))
     }
 
-    /// An estimate from above: with as many inputs as it takes, largest coins first, and two outputs.
-    fn funding_fee(&self, amount: Amount) -> Amount {
-        /// A version, counts, a locktime, a P2WSH and a P2TR output.
-        const FRAME: Weight = Weight::from_wu(42 + 4 * 43 + 4 * 43);
+    /// An estimate from above: with as many inputs as it takes, largest coins first, an output for each
+    /// channel and one for change.
+    fn funding_fee(&self, amount: Amount, channels: u32) -> Amount {
+        /// A version, counts, a locktime, and a P2TR output.
+        const FRAME: Weight = Weight::from_wu(42 + 4 * 43);
+        /// A P2WSH output.
+        const OUTPUT: Weight = Weight::from_wu(4 * 43);
         /// A P2TR key spend.
         const INPUT: Weight = Weight::from_wu(164 + 66);
         let mut coins: Vec<Amount> =
             self.parts.wallet.utxos().iter().filter(|coin| coin.spendable).map(|coin| coin.output.value).collect();
         coins.sort_unstable_by(|a, b| b.cmp(a));
         let mut sum = Amount::ZERO;
-        let mut weight = FRAME;
+        let mut weight = FRAME + OUTPUT * u64::from(channels);
         for coin in coins {
             sum += coin;
             weight += INPUT;

@@ -4,11 +4,13 @@ use super::Node;
 use crate::book::Row;
 use crate::{ConnectError, Peer, PeerAddress};
 use bitcoin::secp256k1::PublicKey;
+use lightning::sign::EntropySource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use tokio_socks::tcp::Socks5Stream;
 
 /// How long a connection may take, its handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,6 +63,49 @@ impl Node {
         self.connect(&PeerAddress { node_id, address }).await
     }
 
+    /// Remembers a peer as persistent and connects to it. It is remembered also if it does not answer now.
+    ///
+    /// # Errors
+    /// The address can never be connected to; see [`ConnectError`].
+    pub async fn keep_peer(&self, peer: &PeerAddress) -> Result<bool, ConnectError> {
+        if peer.node_id == self.node_id() {
+            return Err(ConnectError::Ourselves(peer.node_id));
+        }
+        if is_onion(&peer.address) && self.config.proxy.is_none() {
+            return Err(ConnectError::NoProxy(peer.address.clone()));
+        }
+        self.book.write(|pages| {
+            pages.peers.insert(peer.node_id, peer.address.clone());
+            pages.kept.insert(peer.node_id, true);
+            [Row::Peer(peer.node_id), Row::Kept(peer.node_id)]
+        });
+        self.kv.request();
+        self.refresh_backup();
+        Ok(self.connect(peer).await.is_ok())
+    }
+
+    /// A peer is no longer persistent; without a channel it is disconnected and forgotten. False if it was
+    /// not persistent.
+    pub fn forget_peer(&self, node_id: PublicKey) -> bool {
+        let has_channel =
+            self.channel_manager.list_channels().iter().any(|channel| channel.counterparty.node_id == node_id);
+        let mut known = false;
+        self.book.write(|pages| {
+            known = pages.kept.remove(&node_id).is_some();
+            let mut rows = vec![Row::Kept(node_id)];
+            if known && !has_channel {
+                pages.peers.remove(&node_id);
+                rows.push(Row::Peer(node_id));
+            }
+            rows
+        });
+        self.kv.request();
+        if known && !has_channel {
+            self.disconnect(node_id);
+        }
+        known
+    }
+
     /// Ends the connection to a peer. If there is a channel, it is soon connected again.
     pub fn disconnect(&self, node_id: PublicKey) {
         self.peer_manager.disconnect_by_node_id(node_id);
@@ -70,13 +115,19 @@ impl Node {
     pub fn peers(&self) -> Vec<Peer> {
         let mut peers: BTreeMap<PublicKey, Peer> = BTreeMap::new();
         for (node_id, address) in &self.book.read().peers {
-            peers.insert(*node_id, Peer { node_id: *node_id, address: Some(address.clone()), connected: false });
+            let address = Some(address.clone());
+            peers.insert(*node_id, Peer { node_id: *node_id, address, connected: false, persistent: false });
         }
         for connected in self.peer_manager.list_peers() {
             let node_id = connected.counterparty_node_id;
             let address = connected.socket_address.map(|address| address.to_string());
-            let peer = peers.entry(node_id).or_insert(Peer { node_id, address, connected: true });
-            peer.connected = true;
+            let unknown = Peer { node_id, address, connected: true, persistent: false };
+            peers.entry(node_id).or_insert(unknown).connected = true;
+        }
+        for node_id in self.book.read().kept.keys() {
+            if let Some(peer) = peers.get_mut(node_id) {
+                peer.persistent = true;
+            }
         }
         peers.into_values().collect()
     }
@@ -86,7 +137,10 @@ impl Node {
         known.or_else(|| {
             let graph = self.graph.read_only();
             let addresses = graph.get_addresses(&node_id)?;
-            addresses.into_iter().next().map(|address| address.to_string())
+            let texts = addresses.into_iter().map(|address| address.to_string());
+            // Tor only where there is a way to it.
+            let mut usable = texts.filter(|text| self.config.proxy.is_some() || !is_onion(text));
+            usable.next()
         })
     }
 
@@ -94,10 +148,10 @@ impl Node {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         let unreachable =
             |reason: String| ConnectError::Unreachable { node_id: peer.node_id, address: peer.address.clone(), reason };
-        let stream = tokio::time::timeout_at(deadline, TcpStream::connect(&peer.address))
+        let stream = tokio::time::timeout_at(deadline, self.open_stream(&peer.address))
             .await
-            .map_err(|_| unreachable("no answer".into()))?
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|_| unreachable("no answer".into()))??
+            .map_err(unreachable)?;
         let stream = ready(stream).map_err(|error| unreachable(error.to_string()))?;
         let closed = lightning_net_tokio::setup_outbound(Arc::clone(&self.peer_manager), peer.node_id, stream);
         let mut closed = Box::pin(closed);
@@ -114,6 +168,23 @@ impl Node {
                 () = tokio::time::sleep_until(deadline) => return Err(unreachable("no handshake".into())),
             }
         }
+    }
+
+    /// A connection to `address`: by Tor's proxy, which resolves the name, where it is Tor's.
+    async fn open_stream(&self, address: &str) -> Result<Result<TcpStream, String>, ConnectError> {
+        if !is_onion(address) {
+            return Ok(TcpStream::connect(address).await.map_err(|error| error.to_string()));
+        }
+        let proxy = self.config.proxy.ok_or_else(|| ConnectError::NoProxy(address.to_owned()))?;
+        let stream = Socks5Stream::connect(proxy, address).await;
+        Ok(stream.map(Socks5Stream::into_inner).map_err(|error| format!("by the proxy {proxy}: {error}")))
+    }
+
+    /// A wait, made longer or shorter by up to a quarter: nodes that lost a peer at the same moment should
+    /// not all come back to it at the same moment.
+    fn jittered(&self, wait: Duration) -> Duration {
+        let random = self.keys.get_secure_random_bytes()[0];
+        wait * (192 + u32::from(random) / 2) / 256
     }
 
     /// Accepts peers until the node stops.
@@ -137,7 +208,7 @@ impl Node {
         }
     }
 
-    /// Looks for the peers of our channels while they are not connected, more and more rarely.
+    /// Looks for the peers of our channels, and for persistent ones, while they are not connected, more and more rarely.
     pub(super) async fn keep_peers(self: Arc<Self>) {
         let mut missing: BTreeMap<PublicKey, Missing> = BTreeMap::new();
         while !self.is_stopping() {
@@ -146,6 +217,7 @@ impl Node {
             let mut wanted: BTreeSet<PublicKey> =
                 self.channel_manager.list_channels().iter().map(|channel| channel.counterparty.node_id).collect();
             wanted.extend(self.peers_to_close());
+            wanted.extend(self.book.read().kept.keys().copied());
             missing.retain(|node_id, _| wanted.contains(node_id) && !connected.contains(node_id));
             let now = Instant::now();
             for node_id in wanted.difference(&connected) {
@@ -153,7 +225,7 @@ impl Node {
                 if state.next > now {
                     continue;
                 }
-                state.next = now + state.wait;
+                state.next = now + self.jittered(state.wait);
                 state.wait = (state.wait * 2).min(RETRY_MOST);
                 let (node, node_id) = (Arc::clone(&self), *node_id);
                 tokio::spawn(async move {
@@ -169,6 +241,11 @@ impl Node {
             }
         }
     }
+}
+
+/// The address is a Tor service's.
+fn is_onion(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, _)| host.to_ascii_lowercase().ends_with(".onion"))
 }
 
 /// A payment is a few small messages one after the other: none of them may wait to be filled up.

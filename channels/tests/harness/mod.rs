@@ -57,13 +57,14 @@ impl Drop for Chain {
     }
 }
 
-fn spawn_bitcoind(dir: &Path, port: u16) -> Child {
+fn spawn_bitcoind(dir: &Path, port: u16, more: &[&str]) -> Child {
     let exe = std::env::var_os("BITCOIND_EXE").expect("set BITCOIND_EXE to a bitcoind of version 28 or later");
     Command::new(exe)
         .arg("-regtest")
         .arg(format!("-datadir={}", dir.display()))
         .arg(format!("-rpcport={port}"))
         .args(["-server", "-listen=0", "-printtoconsole=0", "-deprecatedrpc=fullrbf", "-deprecatedrpc=bip125"])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -78,7 +79,7 @@ impl Chain {
         let runtime = Runtime::new().expect("a runtime");
         let dir = tempfile::tempdir().expect("a temporary directory");
         let port = free_port();
-        let process = spawn_bitcoind(dir.path(), port);
+        let process = spawn_bitcoind(dir.path(), port, &[]);
         let config = BitcoindConfig {
             url: format!("http://127.0.0.1:{port}"),
             auth: Auth::Cookie(dir.path().join("regtest/.cookie")),
@@ -96,9 +97,14 @@ impl Chain {
 
     /// Stops bitcoind and starts it again on the same data.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// As [`Self::restart`], with more arguments.
+    pub fn restart_with(&mut self, more: &[&str]) {
         let _: Result<serde_json::Value, _> = self.runtime.block_on(self.bitcoind.call("stop", vec![]));
         self.process.wait().expect("bitcoind ends");
-        self.process = spawn_bitcoind(self.dir.path(), self.port);
+        self.process = spawn_bitcoind(self.dir.path(), self.port, more);
         self.wait_ready();
     }
 
@@ -170,15 +176,30 @@ pub struct Peer {
     /// In place of a directory: a disk that fails on purpose.
     disk: Option<Arc<FaultDisk>>,
     running: Option<(Runtime, Arc<Node>, Arc<Wallet>)>,
+    settings: Box<dyn Fn(&mut Config) + Send + Sync>,
 }
 
 impl Peer {
     pub fn start(name: &'static str, chain: &Chain) -> Self {
-        Self::start_on(name, chain, None)
+        Self::start_with_all(name, chain, None, |_| {})
     }
 
     /// As [`Self::start`], on a disk that fails on purpose if one is given.
     pub fn start_on(name: &'static str, chain: &Chain, disk: Option<Arc<FaultDisk>>) -> Self {
+        Self::start_with_all(name, chain, disk, |_| {})
+    }
+
+    /// Starts it with other settings, which stay for later starts.
+    pub fn start_as(name: &'static str, chain: &Chain, settings: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        Self::start_with_all(name, chain, None, settings)
+    }
+
+    fn start_with_all(
+        name: &'static str,
+        chain: &Chain,
+        disk: Option<Arc<FaultDisk>>,
+        settings: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut peer = Self {
             name,
@@ -189,6 +210,7 @@ impl Peer {
             address: (Ipv4Addr::LOCALHOST, free_port()).into(),
             disk,
             running: None,
+            settings: Box::new(settings),
         };
         peer.run();
         peer
@@ -203,6 +225,12 @@ impl Peer {
     pub fn run_from_backup(&mut self, backup: &[u8]) {
         self.lose_state();
         self.start_with(Some(backup));
+    }
+
+    /// Starts it on what its directory holds, with other settings, which stay for later starts.
+    pub fn run_as(&mut self, settings: impl Fn(&mut Config) + Send + Sync + 'static) {
+        self.settings = Box::new(settings);
+        self.run();
     }
 
     /// Starts it on what its directory holds.
@@ -230,6 +258,7 @@ impl Peer {
         let mut config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
         config.completed_kept_max = COMPLETED_KEPT_MAX;
         config.backup = Some(self.dir.join("channels.backup"));
+        (self.settings)(&mut config);
         (config, parts)
     }
 

@@ -15,6 +15,7 @@ pub mod mine;
 pub mod node;
 pub mod pay;
 pub mod payment;
+pub mod peer;
 pub mod peg;
 pub mod process;
 pub mod send;

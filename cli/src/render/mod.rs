@@ -7,6 +7,7 @@ pub mod federation;
 pub mod hold;
 pub mod money;
 pub mod payment;
+pub mod peer;
 pub mod peg;
 #[cfg(test)]
 mod render_tests;

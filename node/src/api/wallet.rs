@@ -8,7 +8,12 @@
 //! | POST `/v1/addresses` | [`AddressRequest`] | [`AddressAnswer`] |
 //! | POST `/v1/sends` | [`SendRequest`] | [`SendAnswer`] |
 //! | POST `/v1/transfers` | [`TransferRequest`] | [`TransferAnswer`], once it is final |
+//! | GET `/v1/peers` | | `Vec<PeerInfo>` |
 //! | POST `/v1/peers` | [`ConnectRequest`] | `{}` |
+//! | POST `/v1/peers/persistent` | [`ConnectRequest`] | [`PeerInfo`] (remembered, connected or not) |
+//! | POST `/v1/peers/{id}/forget` | | [`ForgetAnswer`] |
+//! | POST `/v1/channels/batch` | [`BatchRequest`] | `Vec<ChannelInfo>` (one funding transaction) |
+//! | GET `/v1/backup` | | [`BackupAnswer`] |
 //! | GET, POST `/v1/channels` | [`OpenRequest`] | `Vec<ChannelInfo>`, [`ChannelInfo`] |
 //! | GET `/v1/channels/{id}` | | [`ChannelInfo`] |
 //! | POST `/v1/channels/{id}/close` | [`CloseRequest`] | [`ChannelInfo`], once the closing transaction is broadcast |
@@ -220,6 +225,33 @@ pub struct ChannelInfo {
     pub closing_txid: Option<Txid>,
     /// The height from which the money can be swept after a force close, if it waits for one.
     pub claimable_height: Option<BtcHeight>,
+}
+
+/// Open several channels with one funding transaction: all or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRequest {
+    /// Them.
+    pub channels: Vec<OpenRequest>,
+}
+
+/// Another Lightning node that this one knows how to reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerInfo {
+    /// Its id.
+    pub node_id: String,
+    /// `host:port`, where it was reached last.
+    pub address: Option<String>,
+    /// There is a connection.
+    pub connected: bool,
+    /// It is connected to whenever it isn't, also without a channel.
+    pub persistent: bool,
+}
+
+/// Was the peer a persistent one?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetAnswer {
+    /// It was, and is no longer.
+    pub forgotten: bool,
 }
 
 /// A node's channel backup.

@@ -2,6 +2,7 @@
 //! `node.json` (where it answers, written by the running node), `store` (all that must not be lost).
 
 use crate::files::{self, BadFile};
+use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, FeeRate};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -40,6 +41,18 @@ pub struct WalletConfig {
     /// What stays on chain for each channel, to lift the fee of a close by force.
     #[serde(with = "bitcoin::amount::serde::as_sat", rename = "anchor_reserve_sat", default = "anchor_reserve")]
     pub anchor_reserve: Amount,
+    /// Lightning ids of peers whose channels are used before their funding is in a block. Such a peer can
+    /// take what is paid over the channel meanwhile: name only who is trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zero_conf_peers: Vec<PublicKey>,
+    /// A SOCKS5 proxy, usually Tor's (`127.0.0.1:9050`): through it Lightning peers at `.onion` addresses
+    /// are reached. Without it they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<SocketAddr>,
+    /// A folder for data of an outside watchtower: signed transactions that answer each revoked state. A
+    /// relative path starts at the node's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchtower: Option<PathBuf>,
     /// Where bitcoind is. Last, because TOML wants tables last.
     pub bitcoind: BitcoindConfig,
 }
@@ -75,6 +88,9 @@ impl WalletConfig {
             minimum_depth: minimum_depth(),
             to_self_delay: to_self_delay(),
             anchor_reserve: anchor_reserve(),
+            zero_conf_peers: Vec::new(),
+            proxy: None,
+            watchtower: None,
             bitcoind,
         }
     }

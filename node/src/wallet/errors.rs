@@ -25,7 +25,9 @@ pub(super) fn broadcast(error: BroadcastError) -> ApiError {
 pub(super) fn connect(error: ConnectError) -> ApiError {
     match error {
         ConnectError::Unreachable { .. } => ApiError::not_running(error),
-        ConnectError::Ourselves(_) | ConnectError::UnknownAddress(_) => ApiError::usage(error),
+        ConnectError::Ourselves(_) | ConnectError::UnknownAddress(_) | ConnectError::NoProxy(_) => {
+            ApiError::usage(error)
+        }
     }
 }
 

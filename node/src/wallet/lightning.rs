@@ -3,8 +3,8 @@
 use super::errors;
 use super::node::WalletNode;
 use crate::api::wallet::{
-    BackupAnswer,     ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest, OpenRequest,
-    PayRequest, PaymentInfo, PaymentState,
+    BackupAnswer, ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest,
+    OpenRequest, PayRequest, PaymentInfo, PaymentState,
 };
 use crate::api::{ApiError, Code};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is looked for.
 const CLOSE_STEP: Duration = Duration::from_millis(20);
 
-fn peer(request: &ConnectRequest) -> Result<PeerAddress, ApiError> {
+pub(super) fn peer(request: &ConnectRequest) -> Result<PeerAddress, ApiError> {
     format!("{}@{}", request.node_id.trim(), request.address.trim()).parse().map_err(ApiError::usage)
 }
 
@@ -124,7 +124,7 @@ impl WalletNode {
     }
 }
 
-fn of_open(channel: &Channel, record: Option<&ChannelRecord>) -> ChannelInfo {
+pub(super) fn of_open(channel: &Channel, record: Option<&ChannelRecord>) -> ChannelInfo {
     ChannelInfo {
         id: channel.id.to_string(),
         peer: channel.peer.to_string(),

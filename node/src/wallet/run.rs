@@ -223,6 +223,9 @@ async fn start_lightning(
         to_self_delay: config.to_self_delay,
         anchor_reserve: config.anchor_reserve,
         backup: Some(dir.join(recovery::BACKUP)),
+        zero_conf_peers: config.zero_conf_peers.iter().copied().collect(),
+        proxy: config.proxy,
+        tower: config.watchtower.as_ref().map(|folder| dir.join(folder)),
         ..channels::Config::new(config.name.clone(), seed.lightning(), network, config.lightning)
     };
     let to_restore = dir.join(recovery::TO_RESTORE);

@@ -2,7 +2,7 @@
 
 use super::send::fund;
 use crate::{
-    api::{ChannelClose, ChannelList, ChannelOpen, NodeChannel, Progress},
+    api::{ChannelBatch, ChannelClose, ChannelList, ChannelOpen, NodeChannel, Progress},
     hub::{Call, Hub, Look, Pace},
 };
 use std::{
@@ -12,10 +12,12 @@ use std::{
 use windlass_node::{
     api::{
         ApiError, btc,
-        wallet::{ChannelInfo, ChannelState, CloseRequest, ConnectRequest, OpenRequest},
+        wallet::{BatchRequest, ChannelInfo, ChannelState, CloseRequest, ConnectRequest, OpenRequest},
     },
     client::WalletClient,
 };
+
+use windlass_types::Msat;
 
 /// A public channel is announced with so many confirmations (BOLT 7).
 const ANNOUNCE_DEPTH: u32 = 6;
@@ -59,6 +61,39 @@ pub async fn open(call: Call, ask: ChannelOpen) -> Result<ChannelInfo, ApiError>
     let channel = Pace::default().until(hub, async || look_open(&call, &from, &to, &opened.id, depth).await).await?;
     call.step(3, 3, "usable", format!("{} can send {} msat", ask.from, channel.send_msat.get()));
     Ok(channel)
+}
+
+/// Opens several channels with one transaction; done once both ends of each can use it.
+pub async fn batch(call: Call, ask: ChannelBatch) -> Result<Vec<ChannelInfo>, ApiError> {
+    let hub = &call.hub;
+    let from = hub.wallet(&ask.from)?;
+    hub.seen(0).await?;
+    let (mut channels, mut ends, mut sum) = (Vec::new(), Vec::new(), bitcoin::Amount::ZERO);
+    for part in &ask.channels {
+        if part.to == ask.from {
+            return Err(ApiError::usage(format!("{} can't open a channel to itself", ask.from)));
+        }
+        let to = hub.wallet(&part.to)?;
+        let peer = to.info().await?;
+        let peer = ConnectRequest { node_id: peer.node_id, address: peer.lightning };
+        channels.push(OpenRequest { peer, amount: part.amount, push_msat: Msat::ZERO, announce: !ask.private });
+        sum = sum.checked_add(part.amount).ok_or_else(|| ApiError::usage("more than all bitcoin there is"))?;
+        ends.push(to);
+    }
+    let opened = from.open_channels(&BatchRequest { channels }).await;
+    let opened = opened.map_err(|error| fund(error, &ask.from, sum))?;
+    call.step(1, 3, "funded", format!("{} channels, {} in one transaction", opened.len(), btc(sum)));
+    if call.no_wait {
+        return Ok(opened);
+    }
+    let depth = if ask.private { 1 } else { ANNOUNCE_DEPTH };
+    let mut usable = Vec::new();
+    for (channel, to) in opened.iter().zip(&ends) {
+        let look = async || look_open(&call, &from, to, &channel.id, depth).await;
+        usable.push(Pace::default().until(hub, look).await?);
+    }
+    call.step(3, 3, "usable", format!("{} channels", usable.len()));
+    Ok(usable)
 }
 
 async fn look_open(

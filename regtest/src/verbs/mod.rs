@@ -9,6 +9,7 @@ mod hold;
 mod mine;
 mod node;
 mod payment;
+mod peer;
 mod peg;
 mod peg_in;
 mod peg_out;
@@ -51,6 +52,10 @@ table! {
     "node/info" => node::info,
     "node/stop" => node::stop,
     "node/start" => node::start,
+    "peer/list" => peer::list,
+    "peer/add" => peer::add,
+    "peer/remove" => peer::remove,
+    "channel/batch" => channel::batch,
     "node/words" => node::words,
     "node/backup" => node::backup,
     "node/restore" => node::restore,

@@ -2,6 +2,7 @@
 
 use crate::book::{Closed, Facts, Opening, Row};
 use crate::node::Node;
+use crate::node::batch::BatchPart;
 use crate::{BackupError, ChannelId, CloseKind, Event};
 use bitcoin::{OutPoint, ScriptBuf};
 use lightning::events::{ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds};
@@ -74,6 +75,10 @@ impl Node {
         user_id: u128,
     ) {
         let amount = bitcoin::Amount::from_sat(value_sat);
+        let part = BatchPart { temporary, peer, user_id, script: script.clone(), amount };
+        if self.take_batch_part(part) {
+            return;
+        }
         let built = self.parts.wallet.build(script, Quantity::Exact(amount), self.funding_rate());
         let built = match built {
             Ok(built) => built,
@@ -97,7 +102,7 @@ impl Node {
     }
 
     /// Before the funding can leave: a backup that names the channel.
-    fn back_up_funding(
+    pub(in crate::node) fn back_up_funding(
         &self,
         peer: bitcoin::secp256k1::PublicKey,
         user_id: u128,
@@ -119,7 +124,7 @@ impl Node {
         saved
     }
 
-    fn give_up_opening(
+    pub(in crate::node) fn give_up_opening(
         &self,
         temporary: LdkChannelId,
         peer: bitcoin::secp256k1::PublicKey,
@@ -159,7 +164,12 @@ impl Node {
             pages.openings.insert(user_id, opening);
             [Row::Opening(user_id)]
         });
-        if let Err(error) = self.channel_manager.accept_inbound_channel(&temporary, &peer, user_id, None) {
+        let accepted = if self.config.zero_conf_peers.contains(&peer) {
+            self.channel_manager.accept_inbound_channel_from_trusted_peer_0conf(&temporary, &peer, user_id, None)
+        } else {
+            self.channel_manager.accept_inbound_channel(&temporary, &peer, user_id, None)
+        };
+        if let Err(error) = accepted {
             tracing::info!(%peer, ?error, "a channel is not accepted");
             self.opening_failed(user_id, format!("{error:?}"));
         }

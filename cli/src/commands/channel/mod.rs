@@ -1,5 +1,6 @@
 //! `windlass channel …`
 
+pub mod batch;
 pub mod close;
 pub mod list;
 pub mod open;
@@ -12,6 +13,8 @@ use windlass_node::api::ApiError;
 pub enum Command {
     /// Open a channel between two nodes
     Open(open::Args),
+    /// Open several channels with one transaction
+    Batch(batch::Args),
     /// All channels, or one node's
     List(list::Args),
     /// Close a channel and bring every satoshi back to the chain
@@ -22,6 +25,7 @@ pub enum Command {
 pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
     match command {
         Command::Open(args) => open::run(ctx, args).await,
+        Command::Batch(args) => batch::run(ctx, args).await,
         Command::List(args) => list::run(ctx, args).await,
         Command::Close(args) => close::run(ctx, args).await,
     }

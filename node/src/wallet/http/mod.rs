@@ -6,8 +6,8 @@ mod payments;
 
 use super::node::WalletNode;
 use crate::api::wallet::{
-    AddressRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest, PayRequest,
-    PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
+    AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
+    PayRequest, PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
 };
 use crate::api::{ApiError, BODY_BYTES_MAX};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -51,7 +51,20 @@ fn lightning() -> Router<Arc<WalletNode>> {
     Router::new()
         .route(
             "/v1/peers",
-            post(|node: Node, Body(b): Body<ConnectRequest>| async move { json(node.connect(&b).await) }),
+            get(|node: Node| async move { Json(node.peers()) })
+                .post(|node: Node, Body(b): Body<ConnectRequest>| async move { json(node.connect(&b).await) }),
+        )
+        .route(
+            "/v1/peers/persistent",
+            post(|node: Node, Body(b): Body<ConnectRequest>| async move { json(node.keep_peer(&b).await) }),
+        )
+        .route(
+            "/v1/peers/{id}/forget",
+            post(|node: Node, Path(id): Path<String>| async move { json(node.forget_peer(&id)) }),
+        )
+        .route(
+            "/v1/channels/batch",
+            post(|node: Node, Body(b): Body<BatchRequest>| async move { json(node.open_channels(&b).await) }),
         )
         .route("/v1/backup", get(|node: Node| async move { json(node.backup()) }))
         .route(
