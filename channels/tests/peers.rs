@@ -60,7 +60,7 @@ fn a_tor_address_is_reached_through_the_proxy_alone() {
     assert!(plain.on(|node| async move { node.keep_peer(&to).await }).is_err());
     assert!(asked.lock().expect("no panic").is_empty());
 
-    let carol = Peer::start_as("carol", &chain, |config| config.proxy = Some(at));
+    let carol = Peer::start_as("carol", &chain, move |config| config.proxy = Some(at));
     let to = onion.clone();
     carol.on(|node| async move { node.connect(&to).await }).expect("connected");
     assert!(carol.node().peers().iter().any(|peer| peer.node_id == onion.node_id && peer.connected));

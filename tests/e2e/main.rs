@@ -12,6 +12,7 @@ mod follower;
 mod full_disk;
 mod kill_under_load;
 mod networks;
+mod operator;
 mod peg;
 mod tutorial;
 
