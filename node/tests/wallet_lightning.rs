@@ -100,6 +100,14 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
         let purposes: Vec<&str> = line.transactions.iter().map(|tx| tx.purpose.as_str()).collect();
         assert_eq!(purposes, ["funding", "closing"]);
         assert!(line.transactions.iter().all(|tx| tx.height.is_some()));
+        let sum = |account: &str| -> i128 {
+            let own = statement.entries.iter().filter(|entry| entry.account == account);
+            own.map(|entry| i128::from(entry.credit_msat.get()) - i128::from(entry.debit_msat.get())).sum()
+        };
+        assert_eq!(sum(&line.id), 0, "{:#?}", statement.entries);
+        let balance = node.api.balance().await.expect("a balance");
+        let held = balance.bitcoin + balance.bitcoin_pending;
+        assert_eq!(sum("wallet"), i128::from(held.to_sat()) * 1000, "{:#?}", statement.entries);
     }
     assert_eq!(alice.api.channel("feed").await.expect_err("unknown").code, Code::NotFound);
     let poor = alice.api.deposit_address().await.expect_err("no federation");
