@@ -1,5 +1,6 @@
 //! How a node is to be.
 
+use crate::names::{NameResolver, NoNames};
 use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, Network};
 use lightning::util::config::{MaxDustHTLCExposure, UserConfig};
@@ -49,6 +50,8 @@ pub struct Config {
     pub proxy: Option<SocketAddr>,
     /// The folder of signed justice transactions for an outside watchtower; none without it.
     pub tower: Option<PathBuf>,
+    /// Who resolves names that are to be paid (BIP 353).
+    pub names: Arc<dyn NameResolver>,
 }
 
 impl Config {
@@ -68,6 +71,7 @@ impl Config {
             zero_conf_peers: BTreeSet::new(),
             proxy: None,
             tower: None,
+            names: Arc::new(NoNames),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What can go wrong, one enum per operation, each with its culprit.
 
 use crate::book::BookError;
-use crate::{ChannelId, PaymentFailure, PaymentHash};
+use crate::limits::away_words;
+use crate::{ChannelId, Obstacle, PaymentFailure, PaymentHash};
 use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, Network};
 use std::net::SocketAddr;
@@ -261,13 +262,57 @@ pub enum PayError {
         given: Msat,
     },
     /// The channels can't send so much.
-    #[error("the channels can send {have} now, the payment needs {need} and fees")]
+    #[error(
+        "the channels can send {have} now, the payment needs {need} and fees{}{}",
+        largest_words(.largest), away_words(.away)
+    )]
     InsufficientBalance {
-        /// What they can.
+        /// What they can, reserves and limits of payments taken off.
         have: Msat,
         /// What is asked for.
         need: Msat,
+        /// What would get to this payee now, fees taken off; none: nothing, or it is not known.
+        largest: Option<Msat>,
+        /// What channels could send besides whose peers are away.
+        away: Msat,
     },
+    /// Nothing leads there within the limits.
+    #[error("{}: {obstacle}", no_route_words(.obstacle))]
+    NoRoute {
+        /// Which, if it was written down.
+        hash: Option<PaymentHash>,
+        /// What is in the way.
+        #[source]
+        obstacle: Obstacle,
+    },
+    /// This node can't pay itself.
+    #[error("the payee is this node itself")]
+    Ourselves,
+    /// A name that DNS does not have, or can't prove.
+    #[error("{name:?} can't be resolved to somebody to pay: {reason}")]
+    Unresolved {
+        /// The name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// It can be paid, but not over Lightning.
+    #[error("it can be paid on the chain only, at {address}")]
+    OnChainOnly {
+        /// Where.
+        address: String,
+    },
+    /// What a note may hold.
+    #[error("the note has {found} bytes, an offer takes {most}")]
+    NoteTooLong {
+        /// Its length.
+        found: usize,
+        /// The most.
+        most: usize,
+    },
+    /// LDK did not take the probe.
+    #[error("the way can't be probed: {0}")]
+    Unprobed(String),
     /// It was tried and failed.
     #[error("payment {hash} failed: {reason}")]
     Failed {
@@ -280,6 +325,90 @@ pub enum PayError {
     /// It is still on its way.
     #[error("payment {0} is still on its way; it may yet arrive")]
     TimedOut(PaymentHash),
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
+fn largest_words(largest: &Option<Msat>) -> String {
+    largest.map_or_else(String::new, |largest| format!("; the largest payment that gets there now is {largest}"))
+}
+
+/// Waiting for gossip may help with what is "no route"; the rest needs the user.
+const fn no_route_words(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::UnknownPayee { .. } | Obstacle::NoWay | Obstacle::Offline { .. } => "no route to the payee",
+        Obstacle::NoChannel | Obstacle::Fee { .. } | Obstacle::Cltv { .. } | Obstacle::TooMuch { .. } => {
+            "the payment is not sent"
+        }
+    }
+}
+
+/// Why there is no offer or refund, or it was not claimed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    /// Zero.
+    #[error("an offer of nothing can't be paid: leave the amount out, or give one")]
+    Zero,
+    /// Not a refund.
+    #[error("{text:?} is not a refund: {reason}")]
+    Malformed {
+        /// The text as given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// For another network.
+    #[error("the refund is for another network, this node is on {expected}")]
+    WrongNetwork {
+        /// Ours.
+        expected: Network,
+    },
+    /// Too late.
+    #[error("the refund has expired: ask for a new one")]
+    Expired,
+    /// Our own.
+    #[error("the refund is this node's own")]
+    Own,
+    /// Nobody could answer.
+    #[error("nobody can reach this node with an answer: connect to a peer, or open an announced channel")]
+    Unreachable,
+    /// LDK said no.
+    #[error("no offer: {0}")]
+    Refused(String),
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
+/// Why a channel's policy was not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// There is no such open channel.
+    #[error("{0} is no open channel")]
+    Unknown(ChannelId),
+    /// Too few blocks to be safe.
+    #[error("a CLTV delta of {found} blocks is not safe: it takes {least} or more")]
+    CltvDelta {
+        /// As asked.
+        found: u16,
+        /// The least.
+        least: u16,
+    },
+    /// More than gossip can say.
+    #[error("a base fee of {found} is more than gossip can say: the most is 4,294,967,295 msat")]
+    Base {
+        /// As asked.
+        found: Msat,
+    },
+    /// LDK said no.
+    #[error("the policy of channel {channel} can't be set: {reason}")]
+    Refused {
+        /// The channel.
+        channel: ChannelId,
+        /// LDK's words.
+        reason: String,
+    },
     /// The disk failed.
     #[error("the node can't make anything durable and stops")]
     NotDurable,

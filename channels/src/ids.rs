@@ -62,6 +62,10 @@ id!(
     ChannelId
 );
 id!(
+    /// A BOLT 12 offer: a hash of its content.
+    OfferId
+);
+id!(
     /// The hash that a payment is locked to. It names the payment, too: an invoice is paid once.
     PaymentHash
 );

@@ -14,19 +14,30 @@ mod error;
 mod hold;
 mod ids;
 mod ldk;
+mod limits;
 mod model;
+mod names;
 mod node;
 mod record;
+mod uri;
 
 pub use backup::{BackedUpChannel, Backup, BackupError};
 pub use book::BookError;
 pub use config::{Config, Parts};
-pub use error::{CloseError, ConnectError, FindError, InvoiceError, OpenError, PayError, StartError, WaitError};
+pub use error::{
+    CloseError, ConnectError, FindError, InvoiceError, OfferError, OpenError, PayError, PolicyError, StartError,
+    WaitError,
+};
 pub use hold::{
     CLAIM_BUFFER_BLOCKS, FINAL_CLTV_DELTA_MAX, FINAL_CLTV_DELTA_MIN, FINAL_CLTV_DELTA_USUAL, HOLD_MARGIN_BLOCKS, Held,
     HoldError, HoldInvoice, HoldRequest, HoldState,
 };
-pub use ids::{ChannelId, HexError, PaymentHash, PeerAddress, PeerAddressError, Preimage};
-pub use model::{Channel, ChannelState, Direction, Event, Info, Payment, PaymentFailure, PaymentState, Peer};
+pub use ids::{ChannelId, HexError, OfferId, PaymentHash, PeerAddress, PeerAddressError, Preimage};
+pub use limits::{Forward, MAX_CLTV, MaxFee, Obstacle, PayLimits, Probe, RETRY_FOR};
+pub use model::{
+    Channel, ChannelState, Direction, Event, Info, Offer, Payment, PaymentFailure, PaymentKind, PaymentState, Peer,
+    Policy,
+};
+pub use names::{NameAnswer, NameResolver, NoNames};
 pub use node::{Node, OpenRequest};
 pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding, Loss};

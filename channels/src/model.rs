@@ -1,6 +1,6 @@
 //! What a node tells about itself.
 
-use crate::{ChannelId, PaymentHash};
+use crate::{ChannelId, OfferId, PaymentHash};
 use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Amount, OutPoint};
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,9 @@ pub enum PaymentFailure {
     /// The invoice expired meanwhile.
     #[error("the invoice expired before the payment arrived")]
     Expired,
+    /// Nobody answered an offer with an invoice.
+    #[error("no invoice came: is who made the offer online?")]
+    NoInvoice,
     /// Given up by this node's user.
     #[error("given up")]
     Abandoned,
@@ -162,10 +165,57 @@ pub enum PaymentFailure {
     Other(String),
 }
 
+/// What a payment was asked for by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum PaymentKind {
+    /// A BOLT 11 invoice.
+    #[default]
+    Invoice,
+    /// Nothing: the payer sent the preimage along.
+    Keysend,
+    /// A BOLT 12 offer.
+    Offer {
+        /// Which.
+        id: OfferId,
+    },
+    /// A BOLT 12 refund: the payer has offered the payment.
+    Refund,
+}
+
+/// A BOLT 12 offer of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Its id.
+    pub id: OfferId,
+    /// `lno1…`, to give to payers.
+    pub text: String,
+    /// How much; none leaves it to the payer.
+    pub amount: Option<Msat>,
+    /// What for.
+    pub description: String,
+    /// When it was made, in seconds since 1970.
+    pub created_at: u64,
+    /// When it expires.
+    pub expires_at: Option<u64>,
+}
+
+/// What a channel asks of payments that leave over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// For each payment.
+    pub base: Msat,
+    /// On top, so many millionths of the amount.
+    pub ppm: u32,
+    /// Blocks between the timeout that comes in and the one that goes out.
+    pub cltv_delta: u16,
+}
+
 /// A payment, or an invoice that waits for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
-    /// Its hash, and its name.
+    /// Its hash, and its name. What we pay by an offer or a refund has a name before it has a hash: then
+    /// this is the name, and the hash is in [`Self::locked_to`].
     pub hash: PaymentHash,
     /// Which way.
     pub direction: Direction,
@@ -188,6 +238,43 @@ pub struct Payment {
     pub settled_at: Option<u64>,
     /// When the invoice expires.
     pub expires_at: Option<u64>,
+    /// What it was asked for by.
+    #[serde(default)]
+    pub asked_by: PaymentKind,
+    /// What the payer wrote to who made the offer.
+    #[serde(default)]
+    pub payer_note: Option<String>,
+    /// The payment hash, where it is not the name.
+    #[serde(default)]
+    pub locked_to: Option<PaymentHash>,
+}
+
+impl Payment {
+    /// One that begins now.
+    pub(crate) const fn begun(
+        hash: PaymentHash,
+        direction: Direction,
+        asked_by: PaymentKind,
+        amount: Option<Msat>,
+        created_at: u64,
+    ) -> Self {
+        Self {
+            hash,
+            direction,
+            amount,
+            fee: None,
+            state: PaymentState::Pending,
+            invoice: None,
+            memo: String::new(),
+            payee: None,
+            created_at,
+            settled_at: None,
+            expires_at: None,
+            asked_by,
+            payer_note: None,
+            locked_to: None,
+        }
+    }
 }
 
 /// What happened at a node; see [`crate::Node::events`].

@@ -5,7 +5,7 @@ mod harness;
 use harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
 use std::time::Duration;
 use windlass_channels::{
-    CloseError, ConnectError, FindError, InvoiceError, OpenError, OpenRequest, PayError, PaymentFailure, PaymentState,
+    CloseError, ConnectError, FindError, InvoiceError, Obstacle, OpenError, OpenRequest, PayError, PaymentState,
     PeerAddress,
 };
 
@@ -103,8 +103,11 @@ fn paying_tells_what_is_wrong() {
     assert!(matches!(pay(&bob, &fixed, None), Err(PayError::OwnInvoice)));
 
     let error = pay(&alice, &open_amount, Some(199_999_000)).expect_err("too much");
-    let PayError::InsufficientBalance { have, need } = error else { panic!("{error}") };
+    let PayError::InsufficientBalance { have, need, largest, away } = error else { panic!("{error}") };
     assert!(have < need && need == msat(199_999_000), "{have} {need}");
+    // Straight to a peer there is no fee: all that may be sent gets there.
+    assert!(largest.is_some_and(|largest| largest <= have && largest.get() + 1_000 > have.get()), "{largest:?}");
+    assert_eq!(away, msat(0));
 
     // By `lightning:` URI, then again.
     let paid = pay(&alice, &format!("lightning:{fixed}"), None).expect("it arrives");
@@ -117,10 +120,10 @@ fn paying_tells_what_is_wrong() {
     // Carol has no channel: no way.
     let unreachable = invoice(&carol, None, HOUR).expect("an invoice");
     let error = pay(&alice, &unreachable, Some(1_000)).expect_err("no way");
-    assert!(matches!(error, PayError::Failed { reason: PaymentFailure::NoRoute, .. }), "{error}");
+    assert!(matches!(error, PayError::NoRoute { obstacle: Obstacle::UnknownPayee { .. }, .. }), "{error}");
     // And it may be tried again.
     let error = pay(&alice, &unreachable, Some(1_000)).expect_err("no way");
-    assert!(matches!(error, PayError::Failed { reason: PaymentFailure::NoRoute, .. }), "{error}");
+    assert!(matches!(error, PayError::NoRoute { obstacle: Obstacle::UnknownPayee { .. }, .. }), "{error}");
 
     let id = channel.id.to_string();
     assert_eq!(alice.node().find_channel(&id[..8]).expect("the only one").id, channel.id);

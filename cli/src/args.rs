@@ -2,10 +2,10 @@
 
 use crate::{
     commands::{
-        address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, logs, mine, node, pay,
-        payment, peer, peg,
+        address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, keysend, logs, mine,
+        node, offer, pay, payment, peer, peg, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
-        send, statement, status, transfer, up,
+        refund, send, statement, status, transfer, up,
     },
     context::{Context, Global},
 };
@@ -75,9 +75,19 @@ pub enum Command {
     /// Ask to be paid over Lightning
     #[command(aliases = ["addinvoice", "addholdinvoice"])]
     Invoice(invoice::Args),
-    /// Pay a Lightning invoice
+    /// Pay a Lightning invoice, an offer, a URI or a name
     #[command(alias = "payinvoice")]
     Pay(pay::Args),
+    /// Pay a node that has asked for nothing
+    Keysend(keysend::Args),
+    /// Would a payment get there, and at what fee?
+    Probe(probe::Args),
+    /// Invoices to be paid again and again (BOLT12)
+    #[command(subcommand)]
+    Offer(offer::Command),
+    /// Offers to pay (BOLT12)
+    #[command(subcommand)]
+    Refund(refund::Command),
     /// Lightning payments
     #[command(subcommand)]
     Payment(payment::Command),
@@ -170,6 +180,10 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Channel(command) => channel::run(ctx, command).await,
         Command::Invoice(args) => invoice::run(ctx, args).await,
         Command::Pay(args) => pay::run(ctx, args).await,
+        Command::Keysend(args) => keysend::run(ctx, args).await,
+        Command::Probe(args) => probe::run(ctx, args).await,
+        Command::Offer(command) => offer::run(ctx, command).await,
+        Command::Refund(command) => refund::run(ctx, command).await,
         Command::Payment(command) => payment::run(ctx, command).await,
         Command::Peg(command) => peg::run(ctx, command).await,
         Command::Federation(command) => federation::run(ctx, command).await,

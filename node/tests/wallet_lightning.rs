@@ -59,7 +59,7 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
     let id = open(&rig, &alice, &bob, 0).await;
     let ask = InvoiceRequest { amount_msat: Some(Msat::new(250_000_123)), memo: "tea".into(), expiry_seconds: 600 };
     let invoice = bob.api.invoice(&ask).await.expect("an invoice");
-    let pay = PayRequest { invoice: invoice.invoice.clone(), amount_msat: None, timeout_seconds: 30 };
+    let pay = PayRequest { invoice: invoice.invoice.clone(), timeout_seconds: 30, ..PayRequest::default() };
     let paid = alice.api.pay(&pay).await.expect("paid");
     assert_eq!((paid.state, paid.amount_msat), (PaymentState::Succeeded, ask.amount_msat));
     assert_eq!(alice.api.pay(&pay).await.expect_err("twice").code, Code::Conflict);

@@ -32,6 +32,12 @@
 //! | `invoice/list` | [`HoldList`] | `Vec<HoldInfo>`: hold invoices, newest first |
 //! | `invoice/settle`, `invoice/cancel` | [`HoldSettle`], [`HoldCancel`] | `HoldInfo` |
 //! | `pay` | [`Pay`] | `PaymentInfo` |
+//! | `keysend` | [`Keysend`] | `PaymentInfo` |
+//! | `probe` | [`Probe`] | `ProbeInfo` |
+//! | `offer`, `offer/list` | [`Offer`], [`OneNode`] | `OfferInfo`, `Vec<OfferInfo>` |
+//! | `refund`, `refund/claim` | [`Refund`], [`RefundClaim`] | `RefundInfo`, `PaymentInfo` (paid) |
+//! | `channel/policy` | [`ChannelPolicy`] | `PolicyInfo` |
+//! | `payment/forwards` | [`OneNode`] | `Vec<ForwardInfo>` |
 //! | `payment/list` | [`OneNode`] | `Vec<PaymentInfo>` |
 //! | `peg/address` | [`OneNode`] | `PegInInfo` |
 //! | `peg/in` | [`PegIn`] | `PegInInfo` (minted) |

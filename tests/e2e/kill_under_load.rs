@@ -64,7 +64,7 @@ async fn pay(from: WalletClient, to: WalletClient, stop: Arc<AtomicBool>, arrive
         let request =
             InvoiceRequest { amount_msat: Some(Msat::new(AMOUNT_MSAT)), memo: String::new(), expiry_seconds: 3600 };
         let Ok(asked) = to.invoice(&request).await else { break };
-        let request = PayRequest { invoice: asked.invoice, amount_msat: None, timeout_seconds: 5 };
+        let request = PayRequest { invoice: asked.invoice, timeout_seconds: 5, ..PayRequest::default() };
         let Ok(paid) = from.pay(&request).await else { break };
         if paid.state != PaymentState::Succeeded {
             break;

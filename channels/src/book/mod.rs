@@ -19,7 +19,7 @@ pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
 
 use journal::Journal;
 
-use crate::{ChannelId, Direction, HoldInvoice, Payment, PaymentHash};
+use crate::{ChannelId, Direction, Forward, HoldInvoice, Offer, OfferId, Payment, PaymentHash};
 use bitcoin::Txid;
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::secp256k1::PublicKey;
@@ -53,7 +53,9 @@ pub enum BookError {
 }
 
 const PAYMENTS: &str = "ln.payments";
+const FORWARDS: &str = "ln.forwards";
 const HOLDS: &str = "ln.holds";
+const OFFERS: &str = "ln.offers";
 const OPENINGS: &str = "ln.openings";
 const FACTS: &str = "ln.channels";
 const FLOWS: &str = "ln.flows";
@@ -72,7 +74,9 @@ const META_COUNTED: &str = "counted_events";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
     Payment(Direction, PaymentHash),
+    Forward(u64),
     Hold(PaymentHash),
+    Offer(OfferId),
     Opening(u128),
     Facts(ChannelId),
     Flow(ChannelId),
@@ -92,7 +96,10 @@ pub(crate) enum Row {
 #[derive(Default)]
 pub(crate) struct Pages {
     pub(crate) payments: BTreeMap<(Direction, PaymentHash), Payment>,
+    /// Payments of others that went through, numbered.
+    pub(crate) forwards: BTreeMap<u64, Forward>,
     pub(crate) holds: BTreeMap<PaymentHash, HoldInvoice>,
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
     pub(crate) openings: BTreeMap<u128, Opening>,
     pub(crate) facts: BTreeMap<ChannelId, Facts>,
     pub(crate) flows: BTreeMap<ChannelId, Flow>,
@@ -172,6 +179,8 @@ impl Book {
         let payments: BTreeMap<String, Payment> = rows(store, PAYMENTS, |key| Some(key.to_owned()))?;
         let pages = Pages {
             payments: payments.into_values().map(|payment| ((payment.direction, payment.hash), payment)).collect(),
+            forwards: rows(store, FORWARDS, |key| u64::from_str_radix(key, 16).ok())?,
+            offers: rows(store, OFFERS, |key| key.parse().ok())?,
             holds: rows(store, HOLDS, |key| key.parse().ok())?,
             openings: rows(store, OPENINGS, |key| u128::from_str_radix(key, 16).ok())?,
             facts: rows(store, FACTS, |key| key.parse().ok())?,
@@ -343,6 +352,8 @@ impl Pages {
                 let payment = self.payments.get(&(*direction, *hash));
                 add_row(writes, PAYMENTS, &payment_key(*direction, *hash), payment);
             }
+            Row::Forward(number) => add_row(writes, FORWARDS, &format!("{number:016x}"), self.forwards.get(number)),
+            Row::Offer(id) => add_row(writes, OFFERS, &id.to_string(), self.offers.get(id)),
             Row::Hold(hash) => add_row(writes, HOLDS, &hash.to_string(), self.holds.get(hash)),
             Row::Opening(user_id) => add_row(writes, OPENINGS, &format!("{user_id:032x}"), self.openings.get(user_id)),
             Row::Facts(id) => add_row(writes, FACTS, &id.to_string(), self.facts.get(id)),

@@ -1,7 +1,7 @@
 //! Payments and what they moved.
 
 use super::{Book, Flow, Pages, Row};
-use crate::{ChannelId, Direction, Payment, PaymentFailure, PaymentHash, PaymentState};
+use crate::{ChannelId, Direction, Forward, Payment, PaymentFailure, PaymentHash, PaymentKind, PaymentState, Preimage};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -34,9 +34,11 @@ impl Book {
         amount: Option<u64>,
         fee: Option<u64>,
     ) -> bool {
+        let lock = Preimage(preimage).hash();
         let mut first = false;
         self.settle(Direction::Out, hash, |payment| {
             first = !matches!(payment.state, PaymentState::Succeeded { .. });
+            payment.locked_to = (lock != hash && payment.asked_by != PaymentKind::Invoice).then_some(lock);
             payment.state = PaymentState::Succeeded { preimage: Some(hex::encode(preimage)) };
             payment.fee = fee.map(Msat::new);
             payment.amount = amount.map(Msat::new).or(payment.amount);
@@ -119,19 +121,10 @@ impl Book {
 
     fn settle(&self, direction: Direction, hash: PaymentHash, change: impl FnOnce(&mut Payment)) {
         self.write(|pages| {
-            let payment = pages.payments.entry((direction, hash)).or_insert_with(|| Payment {
-                hash,
-                direction,
-                amount: None,
-                fee: None,
-                state: PaymentState::Pending,
-                invoice: None,
-                memo: String::new(),
-                payee: None,
-                created_at: now(),
-                settled_at: None,
-                expires_at: None,
-            });
+            let payment = pages
+                .payments
+                .entry((direction, hash))
+                .or_insert_with(|| Payment::begun(hash, direction, PaymentKind::Invoice, None, now()));
             change(payment);
             payment.settled_at.get_or_insert_with(now);
             [Row::Payment(direction, hash)]
@@ -139,6 +132,15 @@ impl Book {
         if let Some(waiting) = self.waiting().get(&(direction, hash)) {
             waiting.notify_waiters();
         }
+    }
+
+    /// A payment of others went through.
+    pub(crate) fn forwarded(&self, forward: Forward) {
+        self.write(|pages| {
+            let number = pages.forwards.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+            pages.forwards.insert(number, forward);
+            [Row::Forward(number)]
+        });
     }
 
     /// Adds to what moved over `channel`.

@@ -8,7 +8,7 @@ use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
 use windlass_types::{BtcHeight, Msat};
 
 /// `block x transaction x output`, as people write it.
-fn short_id(scid: u64) -> String {
+pub(super) fn short_id(scid: u64) -> String {
     format!("{}x{}x{}", scid >> 40, (scid >> 16) & 0xff_ffff, scid & 0xffff)
 }
 

@@ -2,7 +2,7 @@
 
 use super::Node;
 use crate::book::now;
-use crate::{Direction, HoldRequest, InvoiceError, Payment, PaymentHash, PaymentState};
+use crate::{Direction, HoldRequest, InvoiceError, Payment, PaymentHash, PaymentKind};
 use lightning::ln::channel_state::ChannelDetails;
 use lightning::ln::channelmanager::Bolt11InvoiceParameters;
 use lightning::types::payment::PaymentHash as LdkPaymentHash;
@@ -70,17 +70,17 @@ impl Node {
             .map_err(|error| InvoiceError::Refused(error.to_string()))?;
         let created_at = now();
         Ok(Payment {
-            hash: PaymentHash(*invoice.payment_hash().as_ref()),
-            direction: Direction::In,
-            amount,
-            fee: None,
-            state: PaymentState::Pending,
             invoice: Some(invoice.to_string()),
             memo: memo.to_owned(),
             payee: Some(self.node_id()),
-            created_at,
-            settled_at: None,
             expires_at: Some(created_at.saturating_add(u64::from(expiry_seconds))),
+            ..Payment::begun(
+                PaymentHash(*invoice.payment_hash().as_ref()),
+                Direction::In,
+                PaymentKind::Invoice,
+                amount,
+                created_at,
+            )
         })
     }
 

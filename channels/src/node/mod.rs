@@ -8,11 +8,17 @@ mod channels;
 mod close;
 mod events;
 mod hold;
+mod instructions;
 mod invoice;
+mod keysend;
+mod offers;
 mod open;
 mod pay;
 mod peers;
+mod policy;
+mod probe;
 mod records;
+mod route;
 
 pub use open::OpenRequest;
 
@@ -56,6 +62,7 @@ pub struct Node {
     broadcaster: Arc<Broadcaster>,
     synced: watch::Sender<BlockRef>,
     poke: Notify,
+    probes: Mutex<probe::Ends>,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     committing: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -144,6 +151,7 @@ impl Node {
             broadcaster: loaded.broadcaster,
             synced: watch::Sender::new(best),
             poke: Notify::new(),
+            probes: Mutex::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(Vec::new()),
             committing: Mutex::new(None),

@@ -2,88 +2,123 @@
 
 use super::Node;
 use crate::book::now;
-use crate::{Direction, PayError, Payment, PaymentFailure, PaymentHash, PaymentState};
+use crate::{
+    Direction, Obstacle, PayError, PayLimits, Payment, PaymentFailure, PaymentHash, PaymentKind, PaymentState,
+};
 use lightning::ln::channel_state::ChannelDetails;
-use lightning::ln::channelmanager::{Bolt11PaymentError, PaymentId, RecentPaymentDetails, Retry, RetryableSendFailure};
-use lightning::routing::router::RouteParametersConfig;
+use lightning::ln::channelmanager::{Bolt11PaymentError, PaymentId, RecentPaymentDetails, RetryableSendFailure};
+use lightning::routing::router::PaymentParameters;
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
 use std::time::Duration;
 use tokio::time::Instant;
 use windlass_types::Msat;
-
-/// For how long new ways are tried after one has failed.
-const RETRY_FOR: Duration = Duration::from_secs(20);
 
 /// How long a payment waits for money that is about to be there, and how often it looks.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(3);
 const ROOM_POLL: Duration = Duration::from_millis(10);
 
 /// An invoice, checked, and what to pay.
-struct Checked {
-    invoice: Bolt11Invoice,
-    hash: PaymentHash,
-    amount: Msat,
+pub(super) struct Checked {
+    pub(super) invoice: Bolt11Invoice,
+    pub(super) hash: PaymentHash,
+    pub(super) amount: Msat,
     /// For LDK: only if the invoice leaves it open.
     given: Option<Msat>,
 }
 
 impl Node {
+    /// As [`Self::pay_within`], with the usual limits.
+    ///
+    /// # Errors
+    /// See [`PayError`]; nothing was sent then.
+    pub async fn pay(&self, invoice: &str, amount: Option<Msat>) -> Result<PaymentHash, PayError> {
+        self.pay_within(invoice, amount, &PayLimits::default()).await
+    }
+
     /// Starts to pay a BOLT 11 invoice; `amount` only if the invoice leaves it open. Returns at once,
     /// [`Self::wait_payment`] tells how it ends. The payment is on the disk before it leaves the node.
     ///
     /// # Errors
     /// See [`PayError`]; nothing was sent then.
-    pub async fn pay(&self, invoice: &str, amount: Option<Msat>) -> Result<PaymentHash, PayError> {
+    pub async fn pay_within(
+        &self,
+        invoice: &str,
+        amount: Option<Msat>,
+        limits: &PayLimits,
+    ) -> Result<PaymentHash, PayError> {
         let Checked { invoice, hash, amount, given } = self.check_invoice(invoice, amount)?;
-        self.wait_room(amount).await;
-        let have = self.info().can_send;
-        if have < amount {
-            return Err(PayError::InsufficientBalance { have, need: amount });
-        }
+        let payee = PaymentParameters::from_bolt11_invoice(&invoice);
+        self.check_room(Some(&payee), amount, limits).await?;
         self.book.put_payment(Payment {
-            hash,
-            direction: Direction::Out,
-            amount: Some(amount),
-            fee: None,
-            state: PaymentState::Pending,
             invoice: Some(invoice.to_string()),
             memo: memo(&invoice),
             payee: Some(invoice.get_payee_pub_key()),
-            created_at: now(),
-            settled_at: None,
             expires_at: invoice.expires_at().map(|at| at.as_secs()),
+            ..Payment::begun(hash, Direction::Out, PaymentKind::Invoice, Some(amount), now())
         });
         let sent = self.channel_manager.pay_for_bolt11_invoice(
             &invoice,
             PaymentId(hash.0),
             given.map(Msat::get),
-            RouteParametersConfig::default(),
-            Retry::Timeout(RETRY_FOR),
+            limits.config(amount),
+            limits.retry(),
         );
+        let sent = sent.map_err(|error| match error {
+            Bolt11PaymentError::SendingFailed(failure) => failure,
+            // Checked before.
+            Bolt11PaymentError::InvalidAmount => RetryableSendFailure::OnionPacketSizeExceeded,
+        });
+        self.started(hash, &payee, amount, limits, sent)
+    }
+
+    /// What LDK said to a payment that is written down.
+    pub(super) fn started(
+        &self,
+        hash: PaymentHash,
+        payee: &PaymentParameters,
+        amount: Msat,
+        limits: &PayLimits,
+        sent: Result<(), RetryableSendFailure>,
+    ) -> Result<PaymentHash, PayError> {
         let failed = |reason: PaymentFailure| {
             self.book.payment_failed(hash, reason.clone());
             PayError::Failed { hash, reason }
         };
         match sent {
-            Ok(()) => {}
-            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::DuplicatePayment)) => {
-                return Err(PayError::InFlight(hash));
+            Ok(()) => {
+                self.peer_manager.process_events();
+                Ok(hash)
             }
-            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::RouteNotFound)) => {
-                return Err(failed(PaymentFailure::NoRoute));
+            Err(RetryableSendFailure::DuplicatePayment) => Err(PayError::InFlight(hash)),
+            Err(RetryableSendFailure::RouteNotFound) => {
+                self.book.payment_failed(hash, PaymentFailure::NoRoute);
+                Err(PayError::NoRoute { hash: Some(hash), obstacle: self.obstacle(payee, amount, limits) })
             }
-            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::PaymentExpired)) => {
-                return Err(failed(PaymentFailure::Expired));
-            }
-            Err(Bolt11PaymentError::SendingFailed(RetryableSendFailure::OnionPacketSizeExceeded)) => {
-                return Err(failed(PaymentFailure::Other("the way is too long for an onion".into())));
-            }
-            Err(Bolt11PaymentError::InvalidAmount) => {
-                return Err(failed(PaymentFailure::Other("LDK refuses the amount".into())));
+            Err(RetryableSendFailure::PaymentExpired) => Err(failed(PaymentFailure::Expired)),
+            Err(RetryableSendFailure::OnionPacketSizeExceeded) => {
+                Err(failed(PaymentFailure::Other("the way is too long for an onion".into())))
             }
         }
-        self.peer_manager.process_events();
-        Ok(hash)
+    }
+
+    /// Waits a little for money that is about to be there; then says what is missing. The payee of an
+    /// offer is known only once its invoice is there.
+    pub(super) async fn check_room(
+        &self,
+        payee: Option<&PaymentParameters>,
+        amount: Msat,
+        limits: &PayLimits,
+    ) -> Result<(), PayError> {
+        self.wait_room(amount).await;
+        let have = self.info().can_send;
+        if have >= amount {
+            return Ok(());
+        }
+        if let Some(obstacle @ Obstacle::Offline { .. }) = self.no_channel() {
+            return Err(PayError::NoRoute { hash: None, obstacle });
+        }
+        let largest = payee.and_then(|payee| self.largest_sendable(payee, have, limits));
+        Err(PayError::InsufficientBalance { have, need: amount, largest, away: self.away() })
     }
 
     /// A payment that was just received can be spent some messages later, and a channel works some
@@ -139,7 +174,7 @@ impl Node {
         payments
     }
 
-    fn check_invoice(&self, text: &str, given: Option<Msat>) -> Result<Checked, PayError> {
+    pub(super) fn check_invoice(&self, text: &str, given: Option<Msat>) -> Result<Checked, PayError> {
         let clean = text.trim();
         let clean = match clean.get(..10) {
             Some(scheme) if scheme.eq_ignore_ascii_case("lightning:") => &clean[10..],
@@ -205,7 +240,7 @@ impl Node {
     }
 }
 
-fn memo(invoice: &Bolt11Invoice) -> String {
+pub(super) fn memo(invoice: &Bolt11Invoice) -> String {
     match invoice.description() {
         Bolt11InvoiceDescriptionRef::Direct(text) => text.as_inner().0.clone(),
         Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),
@@ -213,7 +248,7 @@ fn memo(invoice: &Bolt11Invoice) -> String {
 }
 
 /// A network in words: "bitcoin" alone could mean all of them.
-fn network_name(network: bitcoin::Network) -> String {
+pub(super) fn network_name(network: bitcoin::Network) -> String {
     match network {
         bitcoin::Network::Bitcoin => "Bitcoin's main network".into(),
         other => other.to_string(),

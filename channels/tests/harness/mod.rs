@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use windlass_chain::regtest::Miner;
 use windlass_chain::{Auth, Bitcoind, BitcoindConfig, StaticFees, Wallet};
-use windlass_channels::{Channel, ChannelState, Config, Node, OpenRequest, Parts, PeerAddress};
+use windlass_channels::{Channel, ChannelState, Config, NameResolver, Node, OpenRequest, Parts, PeerAddress};
 use windlass_store::fault::FaultDisk;
 use windlass_store::{Disk, Store};
 use windlass_types::Msat;
@@ -175,6 +175,8 @@ pub struct Peer {
     address: SocketAddr,
     /// In place of a directory: a disk that fails on purpose.
     disk: Option<Arc<FaultDisk>>,
+    /// Who resolves names, from the next start on.
+    pub names: Option<Arc<dyn NameResolver>>,
     running: Option<(Runtime, Arc<Node>, Arc<Wallet>)>,
     settings: Box<dyn Fn(&mut Config) + Send + Sync>,
 }
@@ -209,6 +211,7 @@ impl Peer {
             bitcoind: chain.bitcoind.clone(),
             address: (Ipv4Addr::LOCALHOST, free_port()).into(),
             disk,
+            names: None,
             running: None,
             settings: Box::new(settings),
         };
@@ -258,6 +261,9 @@ impl Peer {
         let mut config = Config::new(self.name, [self.seed ^ 0x80; 32], Network::Regtest, self.address);
         config.completed_kept_max = COMPLETED_KEPT_MAX;
         config.backup = Some(self.dir.join("channels.backup"));
+        if let Some(names) = &self.names {
+            config.names = Arc::clone(names);
+        }
         (self.settings)(&mut config);
         (config, parts)
     }

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use windlass_node::api::payments::Limits;
 use windlass_node::api::{
     ApiError,
     member::{DepositState, PegOutState},
@@ -209,7 +210,8 @@ async fn pay(ctx: &Context, from: &str, to: &str, amount: Msat) -> Result<((), S
     let body = Invoice { node: to.into(), amount_msat: Some(amount), memo: "demo".into(), expiry_seconds: None };
     let invoice: InvoiceAnswer = ctx.ask("invoice", &body).await?;
     let what = invoice.invoice;
-    let payment: PaymentInfo = ctx.ask("pay", &Pay { node: from.into(), what, amount_msat: None }).await?;
+    let pay = Pay { node: from.into(), what, amount_msat: None, note: None, limits: Limits::default() };
+    let payment: PaymentInfo = ctx.ask("pay", &pay).await?;
     check::equal("the payment", &payment.state, &PaymentState::Succeeded)?;
     check::equal("its hash", &payment.payment_hash, &invoice.payment_hash)?;
     let received = balance(ctx, to).await?.lightning_msat.checked_sub(before);

@@ -4,6 +4,7 @@ use super::{
     money, short,
     table::{Align, Table},
 };
+use windlass_node::api::payments::PolicyInfo;
 use windlass_node::api::wallet::{ChannelInfo, ChannelState, NodeInfo};
 use windlass_regtest::api::NodeChannel;
 
@@ -67,6 +68,17 @@ pub fn one(channel: &ChannelInfo) -> String {
         text.push_str(&format!("  ours again from Bitcoin block {height}\n"));
     }
     text
+}
+
+/// `windlass channel policy`.
+pub fn policy(node: &str, policy: &PolicyInfo) -> String {
+    format!(
+        "{node} asks on channel {}: {} sat for each payment, {} ppm on top, {} blocks\n",
+        short(&policy.channel),
+        money::msat(policy.base_msat),
+        money::grouped(u64::from(policy.ppm)),
+        policy.cltv_delta
+    )
 }
 
 /// `windlass node info`.

@@ -63,6 +63,29 @@ fn golden_payments() {
 }
 
 #[test]
+fn golden_ways() {
+    let probe = |obstacle| super::payment::probe(&samples::probe(obstacle));
+    golden("probe", &probe(None));
+    golden("probe_fails", &probe(Some("at most 900 sat gets there now")));
+    golden("offer_list", &super::payment::offers(&[samples::offer()]));
+    golden("forwards", &super::payment::forwards(&[samples::forward()]));
+    golden("received", &super::payment::received("bob", &samples::payment(Direction::In, PaymentState::Succeeded)));
+    assert_eq!(super::payment::offers(&[]), "no offers");
+    assert_eq!(super::payment::forwards(&[]), "no forwards");
+}
+
+#[test]
+fn golden_holds() {
+    use windlass_node::api::payments::{HoldAnswer, HoldState};
+    let holds = [samples::hold(HoldState::Held), samples::hold(HoldState::Open), samples::hold(HoldState::TimedOut)];
+    golden("hold_list", &super::hold::list(&holds));
+    golden("hold", &super::hold::one(&samples::hold(HoldState::Held)));
+    let hold = samples::hold(HoldState::Open);
+    golden("hold_made", &super::hold::made(&HoldAnswer { hold, new_preimage: Some("00ff".into()) }));
+    assert_eq!(super::hold::list(&[]), "no hold invoices");
+}
+
+#[test]
 fn golden_pegs() {
     let pegs = Pegs {
         ins: vec![samples::peg_in(samples::minted()), samples::peg_in(PegInState::Confirming { needed: 6 })],

@@ -4,6 +4,7 @@ use bitcoin::{Amount, BlockHash, OutPoint, Txid, hashes::Hash as _};
 use windlass_node::api::member::{
     BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberInfo, PegOutInfo, PegOutState,
 };
+use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
     Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, EntryKind, Income, NodeInfo,
     PaymentInfo, PaymentState, PegInInfo, PegInState, PegOutRecord, PegStatement, SidechainStatement, Statement,
@@ -148,6 +149,66 @@ pub fn payment(direction: Direction, state: PaymentState) -> PaymentInfo {
         memo: "coffee".into(),
         error: (state == PaymentState::Failed).then(|| "no route".into()),
         created_at: 0,
+        kind: PaymentKind::Invoice,
+        offer: None,
+        payer_note: None,
+    }
+}
+
+pub fn probe(obstacle: Option<&str>) -> ProbeInfo {
+    ProbeInfo {
+        node_id: "02aa".into(),
+        amount_msat: Msat::new(1_000_000),
+        reaches: obstacle.is_none(),
+        fee_msat: obstacle.is_none().then_some(Msat::new(1_005)),
+        cltv: obstacle.is_none().then_some(123),
+        parts: 2,
+        attempts: 1,
+        failed_at: obstacle.map(|_| "102x1x0".into()),
+        obstacle: obstacle.map(Into::into),
+    }
+}
+
+pub fn offer() -> OfferInfo {
+    OfferInfo {
+        id: "aabbccddeeff00112233".into(),
+        offer: "lno1example".into(),
+        amount_msat: None,
+        description: "tips".into(),
+        payments: 2,
+        received_msat: Msat::new(3_000_500),
+        created_at: 0,
+        expires_at: None,
+    }
+}
+
+pub fn forward() -> ForwardInfo {
+    ForwardInfo {
+        from: Some(channel().id),
+        to: None,
+        amount_msat: Msat::new(1_000_000),
+        fee_msat: Msat::new(1_010),
+        on_chain: false,
+        at: 0,
+    }
+}
+
+pub fn hold(state: HoldState) -> HoldInfo {
+    let is_held = state == HoldState::Held;
+    HoldInfo {
+        payment_hash: "aabbccddeeff00112233".into(),
+        invoice: "lnbcrt1example".into(),
+        state,
+        amount_msat: Some(Msat::new(1_000_000)),
+        held_msat: is_held.then_some(Msat::new(1_000_001)),
+        channels: if is_held { vec![channel().id] } else { vec![] },
+        claim_deadline: is_held.then_some(BtcHeight::new(250)),
+        cancel_height: is_held.then_some(BtcHeight::new(247)),
+        final_cltv_delta: 144,
+        memo: "a swap".into(),
+        preimage: None,
+        created_at: 0,
+        expires_at: 3600,
     }
 }
 

@@ -290,13 +290,19 @@ pub struct InvoiceAnswer {
     pub payment_hash: String,
 }
 
-/// Pay an invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Pay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PayRequest {
-    /// BOLT11 text.
+    /// A BOLT11 invoice, a BOLT12 offer, a `bitcoin:` URI with one of them, or a name (`₿alice@example.com`).
     pub invoice: String,
-    /// For an invoice without an amount.
+    /// For what names no amount.
     pub amount_msat: Option<Msat>,
+    /// For who made the offer to read.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What it may cost and take.
+    #[serde(default, flatten)]
+    pub limits: super::payments::Limits,
     /// How long to wait for the end; 0 returns at once.
     pub timeout_seconds: u64,
 }
@@ -344,6 +350,15 @@ pub struct PaymentInfo {
     pub error: Option<String>,
     /// Seconds since 1970.
     pub created_at: u64,
+    /// `invoice`, `keysend`, `offer`, `refund`: what it was asked for by.
+    #[serde(default)]
+    pub kind: super::payments::PaymentKind,
+    /// The offer's id, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
+    /// What the payer wrote to who made the offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer_note: Option<String>,
 }
 
 /// A fresh deposit address.

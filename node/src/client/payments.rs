@@ -2,7 +2,15 @@
 
 use super::{SHORT, WalletClient};
 use crate::api::ApiError;
-use crate::api::payments::{CancelRequest, HoldAnswer, HoldInfo, HoldRequest, SettleRequest};
+use crate::api::payments::{
+    CancelRequest, ClaimRequest, ForwardInfo, HoldAnswer, HoldInfo, HoldRequest, KeysendRequest, OfferInfo,
+    OfferRequest, PolicyInfo, PolicyRequest, ProbeInfo, ProbeRequest, RefundInfo, RefundRequest, SettleRequest,
+};
+use crate::api::wallet::PaymentInfo;
+use std::time::Duration;
+
+/// A probe tries some ways, one after the other.
+const PROBE: Duration = Duration::from_secs(120);
 
 impl WalletClient {
     /// Makes a hold invoice.
@@ -43,5 +51,77 @@ impl WalletClient {
     /// See [`super::Http::post`].
     pub async fn cancel_hold(&self, hash: &str) -> Result<HoldInfo, ApiError> {
         self.0.post(&format!("/holds/{hash}/cancel"), &CancelRequest {}, SHORT).await
+    }
+
+    /// Pays a node that has asked for nothing, and waits for the end.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn keysend(&self, request: &KeysendRequest) -> Result<PaymentInfo, ApiError> {
+        self.0.post("/keysends", request, Duration::from_secs(request.timeout_seconds)).await
+    }
+
+    /// Asks whether a payment would get there.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn probe(&self, request: &ProbeRequest) -> Result<ProbeInfo, ApiError> {
+        self.0.post("/probes", request, PROBE).await
+    }
+
+    /// Makes an offer.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn new_offer(&self, request: &OfferRequest) -> Result<OfferInfo, ApiError> {
+        self.0.post("/offers", request, SHORT).await
+    }
+
+    /// Its offers, newest first.
+    ///
+    /// # Errors
+    /// See [`super::Http::get`].
+    pub async fn offers(&self) -> Result<Vec<OfferInfo>, ApiError> {
+        self.0.get("/offers", SHORT).await
+    }
+
+    /// Makes a refund.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn new_refund(&self, request: &RefundRequest) -> Result<RefundInfo, ApiError> {
+        self.0.post("/refunds", request, SHORT).await
+    }
+
+    /// Claims a refund, and waits for the money.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn claim_refund(&self, request: &ClaimRequest) -> Result<PaymentInfo, ApiError> {
+        self.0.post("/refunds/claim", request, Duration::from_secs(request.timeout_seconds)).await
+    }
+
+    /// A channel's policy.
+    ///
+    /// # Errors
+    /// See [`super::Http::get`].
+    pub async fn policy(&self, id: &str) -> Result<PolicyInfo, ApiError> {
+        self.0.get(&format!("/channels/{id}/policy"), SHORT).await
+    }
+
+    /// Changes a channel's policy.
+    ///
+    /// # Errors
+    /// See [`super::Http::post`].
+    pub async fn set_policy(&self, id: &str, request: &PolicyRequest) -> Result<PolicyInfo, ApiError> {
+        self.0.post(&format!("/channels/{id}/policy"), request, SHORT).await
+    }
+
+    /// Payments of others that went through, newest first.
+    ///
+    /// # Errors
+    /// See [`super::Http::get`].
+    pub async fn forwards(&self) -> Result<Vec<ForwardInfo>, ApiError> {
+        self.0.get("/forwards", SHORT).await
     }
 }

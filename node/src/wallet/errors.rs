@@ -2,7 +2,10 @@
 
 use crate::api::ApiError;
 use windlass_chain::{BroadcastError, RpcError};
-use windlass_channels::{CloseError, ConnectError, FindError, HoldError, InvoiceError, OpenError, PayError};
+use windlass_channels::{
+    CloseError, ConnectError, FindError, HoldError, InvoiceError, Obstacle, OfferError, OpenError, PayError,
+    PolicyError,
+};
 
 /// bitcoind did not answer, or refused.
 pub(super) fn rpc(error: RpcError) -> ApiError {
@@ -96,18 +99,48 @@ pub(super) fn hold(error: HoldError) -> ApiError {
     }
 }
 
+/// There is no offer or refund, or it was not claimed.
+pub(super) fn offer(error: OfferError) -> ApiError {
+    match error {
+        OfferError::Zero | OfferError::Malformed { .. } | OfferError::WrongNetwork { .. } | OfferError::Own => {
+            ApiError::usage(error)
+        }
+        OfferError::Expired => ApiError::conflict(error),
+        OfferError::Unreachable | OfferError::Refused(_) | OfferError::NotDurable => ApiError::failed(error),
+    }
+}
+
+/// A policy was not set.
+pub(super) fn policy(error: PolicyError) -> ApiError {
+    match error {
+        PolicyError::Unknown(_) => ApiError::not_found(error).hint("list them", "windlass channel list"),
+        PolicyError::CltvDelta { .. } | PolicyError::Base { .. } => ApiError::usage(error),
+        PolicyError::Refused { .. } | PolicyError::NotDurable => ApiError::failed(error),
+    }
+}
+
 /// Nothing was paid.
 pub(super) fn pay(error: PayError) -> ApiError {
     match error {
         PayError::Malformed { .. }
         | PayError::WrongNetwork { .. }
         | PayError::OwnInvoice
+        | PayError::Ourselves
         | PayError::AmountMissing
+        | PayError::NoteTooLong { .. }
         | PayError::AmountMismatch { .. } => ApiError::usage(error),
         PayError::Expired { .. } | PayError::AlreadyPaid(_) | PayError::InFlight(_) => ApiError::conflict(error),
         PayError::InsufficientBalance { .. } => ApiError::insufficient(error),
+        PayError::NoRoute { obstacle: Obstacle::NoChannel | Obstacle::TooMuch { .. }, .. } => {
+            ApiError::insufficient(error).hint("see what can be sent", "windlass channel list")
+        }
         PayError::TimedOut(_) => ApiError::timeout(error),
         PayError::Failed { hash, reason } => ApiError::failed(format!("payment {hash} failed: {reason}")),
-        PayError::NotDurable => ApiError::failed(error),
+        PayError::Unresolved { .. } => ApiError::not_found(error),
+        PayError::OnChainOnly { ref address } => {
+            let command = format!("windlass send NODE {address} AMOUNT");
+            ApiError::conflict(&error).hint("pay it there", command)
+        }
+        PayError::NoRoute { .. } | PayError::Unprobed(_) | PayError::NotDurable => ApiError::failed(error),
     }
 }

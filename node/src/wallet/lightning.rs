@@ -2,6 +2,7 @@
 
 use super::errors;
 use super::node::WalletNode;
+use crate::api::payments::PaymentKind;
 use crate::api::wallet::{
     BackupAnswer, ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest,
     OpenRequest, PayRequest, PaymentInfo, PaymentState,
@@ -9,7 +10,7 @@ use crate::api::wallet::{
 use crate::api::{ApiError, Code};
 use std::time::Duration;
 use tokio::time::Instant;
-use windlass_channels::{self as channels, Channel, ChannelId, ChannelRecord, PeerAddress};
+use windlass_channels::{self as channels, Channel, ChannelId, ChannelRecord, PaymentHash, PeerAddress};
 use windlass_types::Msat;
 
 /// The longest that a payment is waited for.
@@ -109,9 +110,16 @@ impl WalletNode {
 
     /// POST `/v1/payments`
     pub(super) async fn pay(&self, request: &PayRequest) -> Result<PaymentInfo, ApiError> {
-        let hash = self.lightning.pay(request.invoice.trim(), request.amount_msat).await.map_err(errors::pay)?;
-        if request.timeout_seconds > 0 {
-            let timeout = Duration::from_secs(request.timeout_seconds.min(PAY_SECONDS_MAX));
+        let limits = super::payments::limits(&request.limits)?;
+        let (text, note) = (request.invoice.trim(), request.note.as_deref());
+        let begun = self.lightning.pay_any(text, request.amount_msat, note, &limits).await;
+        self.ended(begun.map_err(errors::pay)?, request.timeout_seconds).await
+    }
+
+    /// A payment that was begun, once it has ended or `timeout_seconds` are over.
+    pub(super) async fn ended(&self, hash: PaymentHash, timeout_seconds: u64) -> Result<PaymentInfo, ApiError> {
+        if timeout_seconds > 0 {
+            let timeout = Duration::from_secs(timeout_seconds.min(PAY_SECONDS_MAX));
             return self.lightning.wait_payment(hash, timeout).await.map(of_payment).map_err(errors::pay);
         }
         let payment = self.lightning.payment(channels::Direction::Out, hash);
@@ -167,14 +175,14 @@ fn of_closed(record: &ChannelRecord) -> ChannelInfo {
     }
 }
 
-fn of_payment(payment: channels::Payment) -> PaymentInfo {
+pub(super) fn of_payment(payment: channels::Payment) -> PaymentInfo {
     let (state, preimage, error) = match payment.state {
         channels::PaymentState::Pending => (PaymentState::Pending, None, None),
         channels::PaymentState::Succeeded { preimage } => (PaymentState::Succeeded, preimage, None),
         channels::PaymentState::Failed { reason } => (PaymentState::Failed, None, Some(reason.to_string())),
     };
     PaymentInfo {
-        payment_hash: payment.hash.to_string(),
+        payment_hash: payment.locked_to.unwrap_or(payment.hash).to_string(),
         direction: match payment.direction {
             channels::Direction::Out => Direction::Out,
             channels::Direction::In => Direction::In,
@@ -186,5 +194,16 @@ fn of_payment(payment: channels::Payment) -> PaymentInfo {
         memo: payment.memo,
         error,
         created_at: payment.created_at,
+        kind: match payment.asked_by {
+            channels::PaymentKind::Invoice => PaymentKind::Invoice,
+            channels::PaymentKind::Keysend => PaymentKind::Keysend,
+            channels::PaymentKind::Offer { .. } => PaymentKind::Offer,
+            channels::PaymentKind::Refund => PaymentKind::Refund,
+        },
+        offer: match payment.asked_by {
+            channels::PaymentKind::Offer { id } => Some(id.to_string()),
+            _ => None,
+        },
+        payer_note: payment.payer_note,
     }
 }

@@ -20,6 +20,7 @@ mod journal;
 mod lightning;
 mod members;
 mod node;
+mod payments;
 mod peers;
 mod pegin;
 mod pegout;

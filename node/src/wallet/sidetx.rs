@@ -137,7 +137,9 @@ impl WalletNode {
     async fn hand_in_earlier(&self, nonce: u64, again: bool) {
         for (id, _) in self.open_in_order().into_iter().filter(|(_, sent)| sent.nonce < nonce) {
             let is_known = self.handed_in.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
-            if (again || !is_known) && let Err(error) = self.hand_in(id).await {
+            if (again || !is_known)
+                && let Err(error) = self.hand_in(id).await
+            {
                 tracing::info!(%id, %error, "an earlier transaction is not taken");
             }
         }

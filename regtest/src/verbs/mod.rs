@@ -13,6 +13,7 @@ mod peer;
 mod peg;
 mod peg_in;
 mod peg_out;
+mod policy;
 mod send;
 pub(crate) mod status;
 mod transfer;
@@ -62,13 +63,21 @@ table! {
     "channel/open" => channel::open,
     "channel/list" => channel::list,
     "channel/close" => channel::close,
+    "channel/policy" => policy::policy,
     "invoice" => payment::invoice,
     "invoice/hold" => hold::hold,
     "invoice/list" => hold::list,
     "invoice/settle" => hold::settle,
     "invoice/cancel" => hold::cancel,
     "pay" => payment::pay,
+    "keysend" => payment::keysend,
+    "probe" => payment::probe,
+    "offer" => payment::offer,
+    "offer/list" => payment::offers,
+    "refund" => payment::refund,
+    "refund/claim" => payment::claim,
     "payment/list" => payment::list,
+    "payment/forwards" => payment::forwards,
     "peg/address" => peg_in::address,
     "peg/in" => peg_in::peg_in,
     "peg/out" => peg_out::peg_out,

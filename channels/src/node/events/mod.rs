@@ -138,5 +138,7 @@ const fn is_payment(event: &LdkEvent) -> bool {
             | LdkEvent::PaymentFailed { .. }
             | LdkEvent::PaymentPathSuccessful { .. }
             | LdkEvent::PaymentForwarded { .. }
+            | LdkEvent::ProbeSuccessful { .. }
+            | LdkEvent::ProbeFailed { .. }
     )
 }

@@ -1,7 +1,10 @@
 //! What happens to payments: received, sent, failed, forwarded.
 
+use crate::book::now;
 use crate::node::Node;
-use crate::{ChannelId, Direction, Event, PaymentFailure, PaymentHash, PaymentState};
+use crate::{
+    ChannelId, Direction, Event, Forward, OfferId, Payment, PaymentFailure, PaymentHash, PaymentKind, PaymentState,
+};
 use lightning::events::{Event as LdkEvent, PaymentFailureReason, PaymentPurpose};
 use windlass_types::Msat;
 
@@ -32,15 +35,18 @@ impl Node {
                     self.emit(Event::PaymentReceived { hash, amount: Msat::new(amount_msat) });
                 }
             }
-            LdkEvent::PaymentSent { payment_preimage, payment_hash, amount_msat, fee_paid_msat, .. } => {
-                let hash = PaymentHash(payment_hash.0);
+            LdkEvent::PaymentSent {
+                payment_id, payment_preimage, payment_hash, amount_msat, fee_paid_msat, ..
+            } => {
+                // An offer's payment was named before it had a hash.
+                let hash = PaymentHash(payment_id.map_or(payment_hash.0, |id| id.0));
                 self.gate.ticks().completed();
                 if self.book.payment_sent(hash, payment_preimage.0, amount_msat, fee_paid_msat) {
                     self.emit(Event::PaymentSent { hash });
                 }
             }
             LdkEvent::PaymentFailed { payment_id, reason, .. } => {
-                // A payment's id is its hash: see `pay`.
+                // A payment's id is its hash, or its name: see `pay` and `offers`.
                 let hash = PaymentHash(payment_id.0);
                 let reason = failure(reason);
                 self.book.payment_failed(hash, reason.clone());
@@ -63,33 +69,59 @@ impl Node {
                     });
                 }
             }
+            LdkEvent::ProbeSuccessful { payment_id, .. } => self.probe_ended(payment_id.0, Ok(())),
+            LdkEvent::ProbeFailed { payment_id, short_channel_id, .. } => {
+                self.probe_ended(payment_id.0, Err(short_channel_id));
+            }
             LdkEvent::PaymentForwarded {
                 prev_channel_id,
                 next_channel_id,
                 total_fee_earned_msat,
                 outbound_amount_forwarded_msat,
+                claim_from_onchain_tx,
                 ..
             } => {
                 let fee = total_fee_earned_msat.unwrap_or(0);
                 let out = outbound_amount_forwarded_msat.unwrap_or(0);
                 if !replay {
-                    if let Some(id) = prev_channel_id {
-                        self.book.flow(ChannelId(id.0), |flow| flow.forwarded_in_msat += out + fee);
+                    let from = prev_channel_id.map(|id| ChannelId(id.0));
+                    let to = next_channel_id.map(|id| ChannelId(id.0));
+                    if let Some(id) = from {
+                        self.book.flow(id, |flow| flow.forwarded_in_msat += out + fee);
                     }
-                    if let Some(id) = next_channel_id {
-                        self.book.flow(ChannelId(id.0), |flow| flow.forwarded_out_msat += out);
+                    if let Some(id) = to {
+                        self.book.flow(id, |flow| flow.forwarded_out_msat += out);
                     }
-                    self.emit(Event::PaymentForwarded { fee: Msat::new(fee) });
+                    let (amount, fee) = (Msat::new(out), Msat::new(fee));
+                    self.book.forwarded(Forward { from, to, amount, fee, on_chain: claim_from_onchain_tx, at: now() });
+                    self.emit(Event::PaymentForwarded { fee });
                 }
             }
             _ => {}
         }
     }
 
-    /// Money that only waits for our word. An invoice is paid once.
+    /// Money that only waits for our word. An invoice is paid once; what comes without one is written down
+    /// first.
     fn claimable(&self, hash: PaymentHash, purpose: &PaymentPurpose, amount_msat: u64) {
-        let invoice = self.book.payment(Direction::In, hash);
-        let open = invoice.as_ref().is_some_and(|invoice| invoice.state == PaymentState::Pending);
+        let begun = |kind| Payment::begun(hash, Direction::In, kind, Some(Msat::new(amount_msat)), now());
+        let open = match purpose {
+            PaymentPurpose::Bolt11InvoicePayment { .. } => {
+                let invoice = self.book.payment(Direction::In, hash);
+                invoice.is_some_and(|invoice| invoice.state == PaymentState::Pending)
+            }
+            PaymentPurpose::SpontaneousPayment(_) => self.note_arrival(begun(PaymentKind::Keysend)),
+            PaymentPurpose::Bolt12OfferPayment { payment_context, .. } => {
+                let id = OfferId(payment_context.offer_id.0);
+                let note = payment_context.invoice_request.payer_note_truncated.as_ref();
+                self.note_arrival(Payment {
+                    memo: self.offer_description(id),
+                    payer_note: note.map(ToString::to_string),
+                    ..begun(PaymentKind::Offer { id })
+                })
+            }
+            PaymentPurpose::Bolt12RefundPayment { .. } => self.note_arrival(begun(PaymentKind::Refund)),
+        };
         match purpose.preimage() {
             Some(preimage) if open => self.channel_manager.claim_funds(preimage),
             _ => {
@@ -120,9 +152,9 @@ fn failure(reason: Option<PaymentFailureReason>) -> PaymentFailure {
         Some(PaymentFailureReason::RouteNotFound) => PaymentFailure::NoRoute,
         Some(PaymentFailureReason::RecipientRejected) => PaymentFailure::Refused,
         Some(PaymentFailureReason::RetriesExhausted) => PaymentFailure::Exhausted,
-        Some(PaymentFailureReason::PaymentExpired | PaymentFailureReason::InvoiceRequestExpired) => {
-            PaymentFailure::Expired
-        }
+        Some(PaymentFailureReason::PaymentExpired) => PaymentFailure::Expired,
+        Some(PaymentFailureReason::InvoiceRequestExpired) => PaymentFailure::NoInvoice,
+        Some(PaymentFailureReason::InvoiceRequestRejected) => PaymentFailure::Refused,
         Some(PaymentFailureReason::UserAbandoned) => PaymentFailure::Abandoned,
         Some(other) => PaymentFailure::Other(format!("{other:?}")),
         None => PaymentFailure::Other("LDK gave no reason".into()),

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod close;
 pub mod list;
 pub mod open;
+pub mod policy;
 
 use crate::context::Context;
 use windlass_node::api::ApiError;
@@ -17,6 +18,8 @@ pub enum Command {
     Batch(batch::Args),
     /// All channels, or one node's
     List(list::Args),
+    /// What an end asks for passing payments on; shown, or changed
+    Policy(policy::Args),
     /// Close a channel and bring every satoshi back to the chain
     Close(close::Args),
 }
@@ -27,6 +30,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Open(args) => open::run(ctx, args).await,
         Command::Batch(args) => batch::run(ctx, args).await,
         Command::List(args) => list::run(ctx, args).await,
+        Command::Policy(args) => policy::run(ctx, args).await,
         Command::Close(args) => close::run(ctx, args).await,
     }
 }

@@ -2,7 +2,10 @@
 
 use super::extract::Body;
 use super::{Node, json};
-use crate::api::payments::{CancelRequest, HoldRequest, SettleRequest};
+use crate::api::payments::{
+    CancelRequest, ClaimRequest, HoldRequest, KeysendRequest, OfferRequest, PolicyRequest, ProbeRequest, RefundRequest,
+    SettleRequest,
+};
 use crate::wallet::node::WalletNode;
 use axum::extract::Path;
 use axum::routing::{get, post};
@@ -10,6 +13,41 @@ use axum::{Json, Router};
 use std::sync::Arc;
 
 pub(super) fn router() -> Router<Arc<WalletNode>> {
+    holds().merge(others())
+}
+
+fn others() -> Router<Arc<WalletNode>> {
+    Router::new()
+        .route(
+            "/v1/keysends",
+            post(|node: Node, Body(b): Body<KeysendRequest>| async move { json(node.keysend(&b).await) }),
+        )
+        .route("/v1/probes", post(|node: Node, Body(b): Body<ProbeRequest>| async move { json(node.probe(&b).await) }))
+        .route(
+            "/v1/offers",
+            get(|node: Node| async move { Json(node.offers()) })
+                .post(|node: Node, Body(b): Body<OfferRequest>| async move { json(node.new_offer(&b).await) }),
+        )
+        .route(
+            "/v1/refunds",
+            post(|node: Node, Body(b): Body<RefundRequest>| async move { json(node.new_refund(&b).await) }),
+        )
+        .route(
+            "/v1/refunds/claim",
+            post(|node: Node, Body(b): Body<ClaimRequest>| async move { json(node.claim_refund(&b).await) }),
+        )
+        .route(
+            "/v1/channels/{id}/policy",
+            get(|node: Node, Path(id): Path<String>| async move { json(node.policy(&id)) }).post(
+                |node: Node, Path(id): Path<String>, Body(b): Body<PolicyRequest>| async move {
+                    json(node.set_policy(&id, &b).await)
+                },
+            ),
+        )
+        .route("/v1/forwards", get(|node: Node| async move { Json(node.forwards()) }))
+}
+
+fn holds() -> Router<Arc<WalletNode>> {
     Router::new()
         .route(
             "/v1/holds",

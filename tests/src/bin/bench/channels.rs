@@ -54,7 +54,7 @@ async fn load(
             let mut latencies = Vec::new();
             for invoice in invoices {
                 let start = Instant::now();
-                let paid = alice.pay(&PayRequest { invoice, amount_msat: None, timeout_seconds: 60 }).await?;
+                let paid = alice.pay(&PayRequest { invoice, timeout_seconds: 60, ..PayRequest::default() }).await?;
                 if paid.state != PaymentState::Succeeded {
                     bail!("a payment ended {:?}: {:?}", paid.state, paid.error);
                 }

@@ -1,0 +1,271 @@
+//! BOLT 12: offers, which can be paid again and again, and refunds, which are offers to pay. Invoices are
+//! asked for and sent in onion messages.
+
+use super::Node;
+use crate::book::{Row, now};
+use crate::{
+    Direction, Offer, OfferError, OfferId, PayError, PayLimits, Payment, PaymentFailure, PaymentHash, PaymentKind,
+    PaymentState,
+};
+use bitcoin::constants::ChainHash;
+use lightning::ln::channelmanager::{OptionalOfferPaymentParams, PaymentId};
+use lightning::offers::offer::{Amount as OfferAmount, Offer as LdkOffer};
+use lightning::offers::parse::Bolt12SemanticError;
+use lightning::offers::refund::Refund;
+use lightning::sign::EntropySource;
+use std::time::Duration;
+use tokio::time::Instant;
+use windlass_types::Msat;
+
+/// How long a new offer or refund waits for what its paths need, and how often it looks.
+const PATH_TIMEOUT: Duration = Duration::from_secs(2);
+const PATH_POLL: Duration = Duration::from_millis(20);
+
+/// What LDK keeps of a note (`PAYER_NOTE_LIMIT`); we refuse more, so that nothing is cut.
+const NOTE_BYTES_MAX: usize = 512;
+
+impl Node {
+    /// Makes an offer. Without `amount`, the payer chooses; without `expiry`, it stays good.
+    ///
+    /// # Errors
+    /// See [`OfferError`].
+    pub async fn create_offer(
+        &self,
+        amount: Option<Msat>,
+        description: &str,
+        expiry: Option<Duration>,
+    ) -> Result<Offer, OfferError> {
+        if amount == Some(Msat::ZERO) {
+            return Err(OfferError::Zero);
+        }
+        let created_at = now();
+        let expires_at = expiry.map(|expiry| created_at.saturating_add(expiry.as_secs()));
+        let built = self
+            .with_paths(|| {
+                let mut builder = self.channel_manager.create_offer_builder()?;
+                // BOLT 12 asks for a description where there is an amount; an empty one is one.
+                builder = builder.description(description.to_owned());
+                if let Some(amount) = amount {
+                    builder = builder.amount_msats(amount.get());
+                }
+                if let Some(at) = expires_at {
+                    builder = builder.absolute_expiry(Duration::from_secs(at));
+                }
+                builder.build()
+            })
+            .await?;
+        let offer = Offer {
+            id: OfferId(built.id().0),
+            text: built.to_string(),
+            amount,
+            description: description.to_owned(),
+            created_at,
+            expires_at,
+        };
+        self.book.write(|pages| {
+            pages.offers.insert(offer.id, offer.clone());
+            [Row::Offer(offer.id)]
+        });
+        if self.kv.durable().await { Ok(offer) } else { Err(OfferError::NotDurable) }
+    }
+
+    /// Our offers, oldest first.
+    pub fn offers(&self) -> Vec<Offer> {
+        let mut offers: Vec<Offer> = self.book.read().offers.values().cloned().collect();
+        offers.sort_by_key(|offer| (offer.created_at, offer.id));
+        offers
+    }
+
+    /// Starts to pay an offer: asks for an invoice, and pays it when it comes. [`Self::wait_payment`]
+    /// tells how it ends, by the name that this returns: the invoice's hash is not known yet.
+    ///
+    /// # Errors
+    /// See [`PayError`]; nothing was sent then.
+    pub async fn pay_offer(
+        &self,
+        text: &str,
+        amount: Option<Msat>,
+        note: Option<&str>,
+        limits: &PayLimits,
+    ) -> Result<PaymentHash, PayError> {
+        let (offer, amount) = self.check_offer(text, amount)?;
+        if let Some(found) = note.map(str::len).filter(|length| *length > NOTE_BYTES_MAX) {
+            return Err(PayError::NoteTooLong { found, most: NOTE_BYTES_MAX });
+        }
+        self.check_room(None, amount, limits).await?;
+        let id = PaymentHash(self.keys.get_secure_random_bytes());
+        self.book.put_payment(Payment {
+            invoice: Some(offer.to_string()),
+            memo: offer.description().map(|text| text.to_string()).unwrap_or_default(),
+            payee: offer.issuer_signing_pubkey(),
+            payer_note: note.map(ToOwned::to_owned),
+            expires_at: offer.absolute_expiry().map(|at| at.as_secs()),
+            ..Payment::begun(id, Direction::Out, PaymentKind::Offer { id: OfferId(offer.id().0) }, Some(amount), now())
+        });
+        let parameters = OptionalOfferPaymentParams {
+            payer_note: note.map(ToOwned::to_owned),
+            route_params_config: limits.config(amount),
+            retry_strategy: limits.retry(),
+        };
+        let asked = self.channel_manager.pay_for_offer(&offer, Some(amount.get()), PaymentId(id.0), parameters);
+        if let Err(error) = asked {
+            let reason = PaymentFailure::Other(in_words(&error));
+            self.book.payment_failed(id, reason.clone());
+            return Err(PayError::Failed { hash: id, reason });
+        }
+        self.peer_manager.process_events();
+        Ok(id)
+    }
+
+    fn check_offer(&self, text: &str, given: Option<Msat>) -> Result<(LdkOffer, Msat), PayError> {
+        let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
+        let offer: LdkOffer = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
+        if !offer.supports_chain(ChainHash::using_genesis_block(self.config.network)) {
+            return Err(PayError::WrongNetwork { found: "another network".into(), expected: self.config.network });
+        }
+        if offer.is_expired() {
+            let at = offer.absolute_expiry().map_or(0, |at| at.as_secs());
+            return Err(PayError::Expired { seconds_ago: now().saturating_sub(at) });
+        }
+        if self.book.read().offers.contains_key(&OfferId(offer.id().0)) {
+            return Err(PayError::OwnInvoice);
+        }
+        let stated = match offer.amount() {
+            Some(OfferAmount::Bitcoin { amount_msats }) => Some(Msat::new(amount_msats)),
+            Some(OfferAmount::Currency { iso4217_code, .. }) => {
+                return Err(malformed(format!("it is priced in {}, not in bitcoin", iso4217_code.as_str())));
+            }
+            None => None,
+        };
+        let amount = match (stated, given) {
+            (Some(invoice), Some(given)) if invoice != given => {
+                return Err(PayError::AmountMismatch { invoice, given });
+            }
+            (Some(stated), _) => stated,
+            (None, Some(given)) if given > Msat::ZERO => given,
+            (None, _) => return Err(PayError::AmountMissing),
+        };
+        Ok((offer, amount))
+    }
+
+    /// Makes a refund: who has its text may claim `amount` from us once, until it expires.
+    ///
+    /// # Errors
+    /// See [`OfferError`].
+    pub async fn create_refund(
+        &self,
+        amount: Msat,
+        description: &str,
+        expiry: Duration,
+        limits: &PayLimits,
+    ) -> Result<Payment, OfferError> {
+        if amount == Msat::ZERO {
+            return Err(OfferError::Zero);
+        }
+        let created_at = now();
+        let expires_at = created_at.saturating_add(expiry.as_secs());
+        let mut id = PaymentHash([0; 32]);
+        let refund = self
+            .with_paths(|| {
+                // A fresh name for each try: a failed one may have left its own behind.
+                id = PaymentHash(self.keys.get_secure_random_bytes());
+                self.channel_manager
+                    .create_refund_builder(
+                        amount.get(),
+                        Duration::from_secs(expires_at),
+                        PaymentId(id.0),
+                        limits.retry(),
+                        limits.config(amount),
+                    )?
+                    .description(description.to_owned())
+                    .build()
+            })
+            .await?;
+        let payment = Payment {
+            invoice: Some(refund.to_string()),
+            memo: description.to_owned(),
+            expires_at: Some(expires_at),
+            ..Payment::begun(id, Direction::Out, PaymentKind::Refund, Some(amount), created_at)
+        };
+        self.book.put_payment(payment.clone());
+        if self.kv.durable().await { Ok(payment) } else { Err(OfferError::NotDurable) }
+    }
+
+    /// Claims a refund: sends its maker an invoice. [`Self::wait_received`] tells when it is paid.
+    ///
+    /// # Errors
+    /// See [`OfferError`].
+    pub async fn claim_refund(&self, text: &str) -> Result<Payment, OfferError> {
+        let malformed = |reason: String| OfferError::Malformed { text: text.into(), reason };
+        let refund: Refund = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
+        if refund.chain() != ChainHash::using_genesis_block(self.config.network) {
+            return Err(OfferError::WrongNetwork { expected: self.config.network });
+        }
+        if refund.is_expired() {
+            return Err(OfferError::Expired);
+        }
+        let known = refund.to_string();
+        let is_ours =
+            self.book.read().payments.values().any(|payment| {
+                payment.direction == Direction::Out && payment.invoice.as_deref() == Some(known.as_str())
+            });
+        if is_ours {
+            return Err(OfferError::Own);
+        }
+        let invoice = self.with_paths(|| self.channel_manager.request_refund_payment(&refund)).await?;
+        let payment = Payment {
+            invoice: Some(known),
+            memo: refund.description().to_string(),
+            ..Payment::begun(
+                PaymentHash(invoice.payment_hash().0),
+                Direction::In,
+                PaymentKind::Refund,
+                Some(Msat::new(invoice.amount_msats())),
+                now(),
+            )
+        };
+        self.book.put_payment(payment.clone());
+        self.peer_manager.process_events();
+        if self.kv.durable().await { Ok(payment) } else { Err(OfferError::NotDurable) }
+    }
+
+    /// A path to us needs a peer, or a channel in gossip: waits a little for one.
+    async fn with_paths<T>(&self, mut build: impl FnMut() -> Result<T, Bolt12SemanticError>) -> Result<T, OfferError> {
+        let end = Instant::now() + PATH_TIMEOUT;
+        loop {
+            match build() {
+                Ok(built) => return Ok(built),
+                Err(Bolt12SemanticError::MissingPaths) if Instant::now() < end => tokio::time::sleep(PATH_POLL).await,
+                Err(Bolt12SemanticError::MissingPaths) => return Err(OfferError::Unreachable),
+                Err(error) => return Err(OfferError::Refused(in_words(&error))),
+            }
+        }
+    }
+
+    /// Money that came without an invoice of the book: by keysend, for an offer, or for a refund. False if
+    /// it is refused: its hash was used before.
+    pub(super) fn note_arrival(&self, arrived: Payment) -> bool {
+        match self.payment(Direction::In, arrived.hash) {
+            // Said again after a restart.
+            Some(known) => known.state == PaymentState::Pending && known.asked_by == arrived.asked_by,
+            None => {
+                self.book.put_payment(arrived);
+                true
+            }
+        }
+    }
+
+    /// What an offer of ours says it is for.
+    pub(super) fn offer_description(&self, id: OfferId) -> String {
+        self.book.read().offers.get(&id).map(|offer| offer.description.clone()).unwrap_or_default()
+    }
+}
+
+fn in_words(error: &Bolt12SemanticError) -> String {
+    match error {
+        Bolt12SemanticError::MissingPaths => "there is no way for the answer to come back: connect to a peer".into(),
+        Bolt12SemanticError::InsufficientAmount => "the amount is less than the offer asks for".into(),
+        Bolt12SemanticError::UnsupportedCurrency => "it is priced in a currency, not in bitcoin".into(),
+        other => format!("LDK says {other:?}"),
+    }
+}
