@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use windlass_node::api::Code;
 use windlass_node::api::wallet::{Direction, InvoiceRequest, PayRequest, PaymentInfo, PaymentState};
 use windlass_node::client::WalletClient;
 use windlass_tests::Network;
@@ -63,14 +64,19 @@ async fn pay(from: WalletClient, to: WalletClient, stop: Arc<AtomicBool>, arrive
     while !stop.load(Ordering::Relaxed) {
         let request =
             InvoiceRequest { amount_msat: Some(Msat::new(AMOUNT_MSAT)), memo: String::new(), expiry_seconds: 3600 };
-        let Ok(asked) = to.invoice(&request).await else { break };
+        let asked = match to.invoice(&request).await {
+            Ok(asked) => asked,
+            Err(error) if error.code == Code::NotRunning => break,
+            // Just up again, say.
+            Err(_) => continue,
+        };
         let request = PayRequest { invoice: asked.invoice, timeout_seconds: 5, ..PayRequest::default() };
-        let Ok(paid) = from.pay(&request).await else { break };
-        if paid.state != PaymentState::Succeeded {
-            break;
+        match from.pay(&request).await {
+            Ok(paid) if paid.state == PaymentState::Succeeded => told.push(paid.payment_hash),
+            Err(error) if error.code == Code::NotRunning => break,
+            Ok(_) | Err(_) => continue,
         }
         arrived.fetch_add(1, Ordering::Relaxed);
-        told.push(paid.payment_hash);
     }
     told
 }
