@@ -225,7 +225,7 @@ fn power_lost_at_each_commit() {
 }
 
 #[test]
-fn a_full_disk_stops_the_node_with_a_clear_word() {
+fn case_38_a_full_disk_stops_the_node_with_a_clear_word() {
     let mut pair = Pair::new(1);
     let used: usize = 3 << 20;
     pair.alice.disk().set_capacity(Some(used));

@@ -2,6 +2,7 @@
 //! refuses a write or an fdatasync, is full. What happens follows from its seed.
 
 use crate::log::disk::{Disk, DiskFile};
+use crate::log::record::{self, Kind, Op, Origin};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -360,4 +361,45 @@ impl DiskFile for FaultFile {
         }
         Ok(())
     }
+}
+
+/// The log of [`empty_snapshot`], [`sealed_segment`] and [`sealed_snapshot`].
+const LOG: u64 = 7;
+
+fn sealed(kind: Kind, first_record: u64, payloads: &[&[u8]]) -> Vec<u8> {
+    let origin = Origin { kind, log: LOG, number: 1 };
+    let mut bytes = record::head(origin, 1).to_vec();
+    for (number, payload) in (first_record..).zip(payloads) {
+        let mut one = vec![0; record::FRAME_BYTES];
+        one.extend_from_slice(payload);
+        record::seal(origin, number, &mut one);
+        bytes.extend(one);
+    }
+    bytes
+}
+
+/// The snapshot that a new log begins with.
+pub fn empty_snapshot() -> Vec<u8> {
+    sealed_snapshot(&[])
+}
+
+/// A snapshot of these payloads, and an end that says how many entries they leave.
+pub fn sealed_snapshot(payloads: &[&[u8]]) -> Vec<u8> {
+    let mut entries = BTreeSet::new();
+    for op in payloads.iter().flat_map(|payload| record::ops(payload)) {
+        match op {
+            Ok(Op::Put { table, key, .. }) => drop(entries.insert((table, key))),
+            Ok(Op::Delete { table, key }) => drop(entries.remove(&(table, key))),
+            Ok(Op::Clear { table }) => entries.retain(|(name, _)| *name != table),
+            Ok(Op::End { .. }) | Err(_) => {}
+        }
+    }
+    let mut end = Vec::new();
+    record::end(&mut end, entries.len() as u64, 0);
+    sealed(Kind::Snapshot, 0, &[payloads, &[&end]].concat())
+}
+
+/// Segment 1 of these payloads, their checksums in order: what a decoder behind the checksum must bear.
+pub fn sealed_segment(payloads: &[&[u8]]) -> Vec<u8> {
+    sealed(Kind::Segment, 1, payloads)
 }

@@ -10,7 +10,7 @@ const KILLS: u64 = 15;
 /// Values that are rewritten with every commit, so that the log folds meanwhile.
 const HOT_BYTES: usize = 60_000;
 
-/// Not a test by itself: what [`killed_in_the_middle_nothing_acknowledged_is_lost`] starts and kills.
+/// Not a test by itself: what [`case_15_killed_in_the_middle_nothing_acknowledged_is_lost`] starts and kills.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {
@@ -34,7 +34,7 @@ fn write_until_killed() {
 }
 
 #[test]
-fn killed_in_the_middle_nothing_acknowledged_is_lost() {
+fn case_15_killed_in_the_middle_nothing_acknowledged_is_lost() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = directory.path().join("log");
     let mut before = 0;

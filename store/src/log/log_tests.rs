@@ -196,12 +196,12 @@ fn nothing_acknowledged_is_lost_when_a_write_fails_half_way() {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_on_a_full_disk() {
+fn case_38_nothing_acknowledged_is_lost_on_a_full_disk() {
     runs(|rng, disk| disk.set_capacity(rng.gen_bool(0.8).then(|| rng.gen_range(20_000..120_000))));
 }
 
 #[test]
-fn a_failed_sync_ends_the_log_until_it_is_opened_again() {
+fn case_38_a_failed_sync_ends_the_log_until_it_is_opened_again() {
     let disk = FaultDisk::new(1);
     let store = Store::open_log_tuned(disk.clone(), SMALL).expect("opens");
     store.commit(Writes::new().put("t", b"k", b"acknowledged")).expect("commits");
@@ -219,7 +219,7 @@ fn a_failed_sync_ends_the_log_until_it_is_opened_again() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_once_there_is_room_the_log_goes_on() {
+fn case_38_a_full_disk_is_told_and_once_there_is_room_the_log_goes_on() {
     let disk = FaultDisk::new(1);
     let store = Store::open_log_tuned(disk.clone(), SMALL).expect("opens");
     disk.set_capacity(Some(8192));

@@ -21,7 +21,7 @@ pub(crate) mod disk;
 mod fold;
 mod index;
 mod open;
-mod record;
+pub(crate) mod record;
 mod segments;
 mod worker;
 

@@ -6,15 +6,15 @@
 use crc_fast::{CrcAlgorithm, Digest};
 
 /// Bytes of a file's head.
-pub(super) const HEAD_BYTES: usize = 36;
+pub(crate) const HEAD_BYTES: usize = 36;
 /// Bytes before a record's payload: length, checksum, sequence number.
-pub(super) const FRAME_BYTES: usize = 16;
+pub(crate) const FRAME_BYTES: usize = 16;
 /// A record's payload has at most so many bytes.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Segment,
     Snapshot,
 }
@@ -32,12 +32,12 @@ impl Kind {
 /// Which file of which log: part of every checksum in it, so that a record is never taken for one
 /// of another file, or of the file that had these blocks before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) kind: Kind,
+pub(crate) struct Origin {
+    pub(crate) kind: Kind,
     /// Random, one for each log.
-    pub(super) log: u64,
+    pub(crate) log: u64,
     /// The file's number.
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 impl Origin {
@@ -54,13 +54,13 @@ impl Origin {
 }
 
 /// The checksum of a value, kept in memory beside its place.
-pub(super) fn checksum(value: &[u8]) -> u32 {
+pub(crate) fn checksum(value: &[u8]) -> u32 {
     crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, value) as u32
 }
 
 /// `magic 8 · log 8 · number 8 · first 8 · checksum 4`: of a segment, `first` is the sequence number
 /// of its first record; of a snapshot, of the first record that it does not hold.
-pub(super) fn head(origin: Origin, first: u64) -> [u8; HEAD_BYTES] {
+pub(crate) fn head(origin: Origin, first: u64) -> [u8; HEAD_BYTES] {
     let mut bytes = [0; HEAD_BYTES];
     bytes[..8].copy_from_slice(&origin.kind.magic());
     bytes[8..16].copy_from_slice(&origin.log.to_le_bytes());
@@ -80,14 +80,14 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 
 /// The log and the first sequence number of a file's head; `None` if it isn't whole, or not of
 /// this kind and number.
-pub(super) fn read_head(bytes: &[u8], kind: Kind, number: u64) -> Option<(u64, u64)> {
+pub(crate) fn read_head(bytes: &[u8], kind: Kind, number: u64) -> Option<(u64, u64)> {
     let origin = Origin { kind, log: u64_at(bytes, 8)?, number };
     let first = u64_at(bytes, 24)?;
     (bytes.get(..HEAD_BYTES)? == head(origin, first)).then_some((origin.log, first))
 }
 
 /// Puts a record's frame into `bytes`, which have [`FRAME_BYTES`] of room before the payload.
-pub(super) fn seal(origin: Origin, sequence: u64, bytes: &mut [u8]) {
+pub(crate) fn seal(origin: Origin, sequence: u64, bytes: &mut [u8]) {
     let (frame, payload) = bytes.split_at_mut(FRAME_BYTES);
     let length = u32::try_from(payload.len()).expect("callers keep to PAYLOAD_BYTES_MAX").to_le_bytes();
     let sum = origin.checksum(&[&length, &sequence.to_le_bytes(), payload]);
@@ -97,13 +97,13 @@ pub(super) fn seal(origin: Origin, sequence: u64, bytes: &mut [u8]) {
 }
 
 /// The length and the sequence number that a frame claims; `None` if it can't be a frame's.
-pub(super) fn read_frame(frame: &[u8]) -> Option<(usize, u64)> {
+pub(crate) fn read_frame(frame: &[u8]) -> Option<(usize, u64)> {
     let length = usize::try_from(u32_at(frame, 0)?).ok().filter(|length| *length <= PAYLOAD_BYTES_MAX)?;
     Some((length, u64_at(frame, 8)?))
 }
 
 /// True if the frame's checksum is that of its payload.
-pub(super) fn is_whole(origin: Origin, frame: &[u8], payload: &[u8]) -> bool {
+pub(crate) fn is_whole(origin: Origin, frame: &[u8], payload: &[u8]) -> bool {
     let (Some(length), Some(sum), Some(sequence)) = (frame.get(..4), u32_at(frame, 4), frame.get(8..16)) else {
         return false;
     };
@@ -112,7 +112,7 @@ pub(super) fn is_whole(origin: Origin, frame: &[u8], payload: &[u8]) -> bool {
 
 /// One operation of a record, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op<'a> {
+pub(crate) enum Op<'a> {
     /// Sets a key. `value_at` counts from the payload's start.
     Put {
         table: &'a str,
@@ -153,7 +153,7 @@ fn put_bytes(into: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Adds a `Put`; returns where its value stands in `into`.
-pub(super) fn put(into: &mut Vec<u8>, table: &str, key: &[u8], value: &[u8]) -> usize {
+pub(crate) fn put(into: &mut Vec<u8>, table: &str, key: &[u8], value: &[u8]) -> usize {
     into.push(PUT);
     put_bytes(into, table.as_bytes());
     put_bytes(into, key);
@@ -163,33 +163,33 @@ pub(super) fn put(into: &mut Vec<u8>, table: &str, key: &[u8], value: &[u8]) -> 
     at
 }
 
-pub(super) fn delete(into: &mut Vec<u8>, table: &str, key: &[u8]) {
+pub(crate) fn delete(into: &mut Vec<u8>, table: &str, key: &[u8]) {
     into.push(DELETE);
     put_bytes(into, table.as_bytes());
     put_bytes(into, key);
 }
 
-pub(super) fn clear(into: &mut Vec<u8>, table: &str) {
+pub(crate) fn clear(into: &mut Vec<u8>, table: &str) {
     into.push(CLEAR);
     put_bytes(into, table.as_bytes());
 }
 
-pub(super) fn end(into: &mut Vec<u8>, entries: u64, until: u64) {
+pub(crate) fn end(into: &mut Vec<u8>, entries: u64, until: u64) {
     into.push(END);
     into.extend_from_slice(&entries.to_le_bytes());
     into.extend_from_slice(&until.to_le_bytes());
 }
 
 /// At most so many bytes does a `Put` take beside table, key and value.
-pub(super) const PUT_BYTES: usize = 1 + 3 * 5;
+pub(crate) const PUT_BYTES: usize = 1 + 3 * 5;
 
 /// Reads the operations of a payload one by one; ends after the first that is malformed.
-pub(super) struct Ops<'a> {
+pub(crate) struct Ops<'a> {
     payload: &'a [u8],
     at: usize,
 }
 
-pub(super) fn ops(payload: &[u8]) -> Ops<'_> {
+pub(crate) fn ops(payload: &[u8]) -> Ops<'_> {
     Ops { payload, at: 0 }
 }
 
@@ -242,7 +242,7 @@ impl<'a> Ops<'a> {
 
 /// The payload is none that we write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 impl<'a> Iterator for Ops<'a> {
     type Item = Result<Op<'a>, Malformed>;

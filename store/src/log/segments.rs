@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Bytes of zeros written at a time.
 static ZEROS: [u8; 1 << 18] = [0; 1 << 18];
 
+/// Bytes of zeros between two fdatasyncs.
+const FILL_SYNC_BYTES: u64 = 1 << 20;
+
 /// Old segments kept to be used again: it saves writing zeros.
 const POOL_FILES_MAX: usize = 4;
 
@@ -193,9 +196,13 @@ impl Core {
             let some = &ZEROS[..usize::try_from(size - at).unwrap_or(usize::MAX).min(ZEROS.len())];
             file.write_at(some, at)?;
             at += some.len() as u64;
+            if at >= size || at.is_multiple_of(FILL_SYNC_BYTES) {
+                // All at once would fill the disk's queue, and commits would wait behind it.
+                self.sync_file(file)?;
+            }
         }
         add(&self.counters.bytes_written, size);
-        self.sync_file(file)
+        Ok(())
     }
 
     /// Old segments are used again, or removed if they are of no use or still being read.
