@@ -19,6 +19,23 @@ const MAX_HTLCS: u16 = 483;
 /// bounds what may be at risk that way.
 const DUST_EXPOSURE_MSAT: u64 = 50_000_000;
 
+/// How many connections of others a node takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboundLimits {
+    /// In all. LDK takes at most 250 peers among them that we have no channel with.
+    pub connections: usize,
+    /// In their handshake. One more, and the oldest of the address that has most of them is closed.
+    pub handshakes: usize,
+    /// From one address; from one /64 with IPv6.
+    pub from_one_address: usize,
+}
+
+impl Default for InboundLimits {
+    fn default() -> Self {
+        Self { connections: 512, handshakes: 64, from_one_address: 128 }
+    }
+}
+
 /// A node's settings.
 #[derive(Clone)]
 pub struct Config {
@@ -52,6 +69,8 @@ pub struct Config {
     pub tower: Option<PathBuf>,
     /// Who resolves names that are to be paid (BIP 353).
     pub names: Arc<dyn NameResolver>,
+    /// What it takes from peers that come by themselves.
+    pub inbound: InboundLimits,
 }
 
 impl Config {
@@ -72,6 +91,7 @@ impl Config {
             proxy: None,
             tower: None,
             names: Arc::new(NoNames),
+            inbound: InboundLimits::default(),
         }
     }
 

@@ -23,7 +23,7 @@ mod uri;
 
 pub use backup::{BackedUpChannel, Backup, BackupError};
 pub use book::BookError;
-pub use config::{Config, Parts};
+pub use config::{Config, InboundLimits, Parts};
 pub use error::{
     CloseError, ConnectError, FindError, InvoiceError, OfferError, OpenError, PayError, PolicyError, StartError,
     WaitError,

@@ -8,6 +8,7 @@ mod channels;
 mod close;
 mod events;
 mod hold;
+mod inbound;
 mod instructions;
 mod invoice;
 mod keysend;
@@ -59,6 +60,7 @@ pub struct Node {
     gate: Arc<Gate>,
     /// Counted events that LDK's own loop has handled; see [`Book::let_go`].
     counted_in_loop: AtomicU64,
+    inbound: inbound::Inbound,
     broadcaster: Arc<Broadcaster>,
     synced: watch::Sender<BlockRef>,
     poke: Notify,
@@ -131,6 +133,7 @@ impl Node {
         let best = loaded.channel_manager.current_best_block();
         let best = BlockRef::new(windlass_types::BtcHeight::new(best.height), best.block_hash);
         let node = Self {
+            inbound: inbound::Inbound::new(config.inbound),
             config,
             parts,
             address,

@@ -4,8 +4,10 @@ use super::Node;
 use crate::book::Row;
 use crate::{ConnectError, Peer, PeerAddress};
 use bitcoin::secp256k1::PublicKey;
+use lightning::ln::msgs::SocketAddress;
 use lightning::sign::EntropySource;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -187,6 +189,22 @@ impl Node {
         wait * (192 + u32::from(random) / 2) / 256
     }
 
+    /// Connections that came in and are open, their handshakes done or not.
+    pub fn inbound_connections(&self) -> usize {
+        self.inbound.count()
+    }
+
+    /// The addresses of the peers whose handshake is over.
+    fn after_handshake(&self) -> BTreeSet<SocketAddr> {
+        let addresses = self.peer_manager.list_peers().into_iter().filter_map(|peer| peer.socket_address);
+        let plain = |address| match address {
+            SocketAddress::TcpIpV4 { addr, port } => Some(SocketAddr::from((addr, port))),
+            SocketAddress::TcpIpV6 { addr, port } => Some(SocketAddr::from((addr, port))),
+            _ => None,
+        };
+        addresses.filter_map(plain).collect()
+    }
+
     /// Accepts peers until the node stops.
     pub(super) async fn listen(self: Arc<Self>, listener: TcpListener) {
         loop {
@@ -194,11 +212,21 @@ impl Node {
                 accepted = listener.accept() => accepted,
                 () = self.stopped() => return,
             };
-            match accepted.and_then(|(stream, _)| ready(stream)) {
-                Ok(stream) => {
+            let admitted = accepted.and_then(|(stream, from)| {
+                let stream = ready(stream)?;
+                Ok(self.inbound.admit(from, &stream, || self.after_handshake())?.map(|number| (stream, number)))
+            });
+            match admitted {
+                Ok(Some((stream, number))) => {
                     let closed = lightning_net_tokio::setup_inbound(Arc::clone(&self.peer_manager), stream);
-                    tokio::spawn(closed);
+                    let node = Arc::clone(&self);
+                    tokio::spawn(async move {
+                        closed.await;
+                        node.inbound.left(number);
+                    });
                 }
+                // Closed as it is dropped.
+                Ok(None) => tracing::debug!("no room for another peer"),
                 Err(error) => {
                     // Out of file descriptors, say: trying again at once would only burn the processor.
                     tracing::warn!(%error, "a peer could not be accepted");

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod stranger;
+
 use bitcoin::{Address, Amount, Network};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -179,6 +181,7 @@ pub struct Peer {
     pub names: Option<Arc<dyn NameResolver>>,
     running: Option<(Runtime, Arc<Node>, Arc<Wallet>)>,
     settings: Box<dyn Fn(&mut Config) + Send + Sync>,
+    store: std::sync::Weak<Store>,
 }
 
 impl Peer {
@@ -214,6 +217,7 @@ impl Peer {
             names: None,
             running: None,
             settings: Box::new(settings),
+            store: std::sync::Weak::new(),
         };
         peer.run();
         peer
@@ -277,6 +281,7 @@ impl Peer {
             .build()
             .expect("a runtime");
         let (config, parts) = self.parts();
+        self.store = Arc::downgrade(&parts.store);
         let wallet = Arc::clone(&parts.wallet);
         if let Some(backup) = backup {
             runtime.block_on(Node::restore(&config, &parts, backup)).expect("the backup is restored");
@@ -330,6 +335,11 @@ impl Peer {
         assert!(self.running.is_none(), "{} runs", self.name);
         std::fs::remove_dir_all(&self.dir).expect("removed");
         std::fs::create_dir(&self.dir).expect("made");
+    }
+
+    /// Rows of a table of the node's store.
+    pub fn rows(&self, table: &str) -> usize {
+        self.store.upgrade().expect("it runs").scan(table, b"").expect("readable").len()
     }
 
     pub fn node(&self) -> &Arc<Node> {

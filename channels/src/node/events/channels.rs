@@ -1,6 +1,6 @@
 //! What happens to channels: opened, ready, closed.
 
-use crate::book::{Closed, Facts, Opening, Row};
+use crate::book::{Closed, Facts, Opening, Pages, Row};
 use crate::node::Node;
 use crate::node::batch::BatchPart;
 use crate::{BackupError, ChannelId, CloseKind, Event};
@@ -140,9 +140,7 @@ impl Node {
 
     fn opening_failed(&self, user_id: u128, reason: String) {
         self.book.write(|pages| {
-            if let Some(opening) = pages.openings.get_mut(&user_id) {
-                opening.failed.get_or_insert(reason);
-            }
+            fail(pages, user_id, reason);
             [Row::Opening(user_id)]
         });
     }
@@ -199,16 +197,19 @@ impl Node {
                 facts.closed.get_or_insert(Closed { kind: kind(reason), reason: text.clone(), balance_msat });
                 touched.push(Row::Facts(channel));
             }
-            if let Some(opening) = pages.openings.get_mut(&user_id)
-                && opening.channel.is_none()
-            {
-                opening.failed.get_or_insert(text.clone());
+            if pages.openings.get(&user_id).is_some_and(|opening| opening.channel.is_none()) {
+                fail(pages, user_id, text.clone());
                 touched.push(Row::Opening(user_id));
             }
             touched
         });
         self.refresh_backup();
-        if !replay {
+        // Who opens and never funds could fill the journal otherwise.
+        let was_one = {
+            let pages = self.book.read();
+            pages.facts.contains_key(&channel) || pages.openings.get(&user_id).is_some_and(|opening| opening.we_funded)
+        };
+        if !replay && was_one {
             self.emit(Event::ChannelClosed { channel, reason: text });
         }
     }
@@ -222,6 +223,20 @@ fn channel_id(funding: OutPoint) -> ChannelId {
         index: u16::try_from(funding.vout).unwrap_or(u16::MAX),
     };
     ChannelId(LdkChannelId::v1_from_funding_outpoint(of_ldk).0)
+}
+
+/// An opening of ours failed, and somebody waits for the reason. One of a peer is forgotten: any
+/// stranger can make as many as it likes.
+fn fail(pages: &mut Pages, user_id: u128, reason: String) {
+    match pages.openings.get_mut(&user_id) {
+        Some(opening) if opening.we_funded => {
+            opening.failed.get_or_insert(reason);
+        }
+        Some(_) => {
+            pages.openings.remove(&user_id);
+        }
+        None => {}
+    }
 }
 
 fn kind(reason: &ClosureReason) -> CloseKind {

@@ -1,0 +1,162 @@
+//! Peers that send garbage, stall, flood or fall silent, over real TCP: what they cost is bounded, and
+//! the honest are served.
+
+mod harness;
+
+use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
+use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, Stranger, dial, is_closed};
+use harness::{Chain, Peer, eventually, funded};
+use lightning::ln::msgs::{CommonOpenChannelFields, OpenChannel};
+use lightning::types::features::ChannelTypeFeatures;
+use lightning::util::ser::Writeable;
+use std::io::Write;
+use windlass_channels::InboundLimits;
+
+/// LDK's bounds, which we rely on: channels of one peer that are not funded yet, and peers with such.
+const UNFUNDED_OF_ONE: usize = 4;
+
+fn key(number: u32) -> [u8; 32] {
+    let mut key = [7; 32];
+    key[..4].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// All strangers are gone, and the honest channel still carries payments.
+fn settled(alice: &Peer, bob: &Peer, honest: usize) {
+    eventually("the strangers are gone", || (bob.node().inbound_connections() <= honest).then_some(()));
+    alice.pay(bob, 1_000_000);
+}
+
+#[test]
+fn case_41_garbage_before_and_after_the_handshake() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000, 0, false, &chain);
+    let honest = bob.node().inbound_connections();
+    let address = bob.peer_address();
+    for number in 0..50 {
+        let mut stream = dial(&address).expect("it listens");
+        let garbage: Vec<u8> = (0..200).map(|_| rand::random()).collect();
+        // It may have hung up already.
+        let _ = stream.write_all(&garbage);
+        assert!(is_closed(&mut stream), "garbage {number} instead of a handshake");
+    }
+    for number in 0..20 {
+        // Bytes that are not even encrypted; a known message that is cut short; an unknown one that must be
+        // understood; nothing but a type.
+        let mut stranger = Stranger::greet(&address, key(number)).expect("a handshake");
+        let sent = match number % 4 {
+            0 => stranger.stream.write_all(&[0xaa; 2000]),
+            1 => stranger.send(OPEN_CHANNEL, &[0xaa; 40]),
+            2 => stranger.send(30_000, &[0xaa; 65_000]),
+            _ => stranger.send(PING, &[]),
+        };
+        sent.expect("sent");
+        assert!(is_closed(&mut stranger.stream), "garbage {number} after the handshake");
+    }
+    settled(&alice, &bob, honest);
+}
+
+#[test]
+fn case_41_who_stalls_in_the_handshake_makes_room_for_others() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000, 0, false, &chain);
+    let honest = bob.node().inbound_connections();
+    let limits = InboundLimits::default();
+    let mut streams = Vec::new();
+    for number in 0..3 * limits.handshakes {
+        let mut stream = dial(&bob.peer_address()).expect("it listens");
+        if number % 2 == 0 {
+            // Half of the first act, and then nothing.
+            let _ = stream.write_all(&[0; 25]);
+        }
+        streams.push(stream);
+        let open = bob.node().inbound_connections();
+        assert!(open <= limits.handshakes + honest, "{open} connections are open");
+    }
+    // While all of that hangs there, a newcomer gets in, and a payment gets through.
+    Stranger::greet(&bob.peer_address(), key(1)).expect("a newcomer is served");
+    alice.pay(&bob, 1_000_000);
+    // And nobody may hang there for ever.
+    settled(&alice, &bob, honest);
+    assert!(streams.iter_mut().all(is_closed));
+}
+
+fn open_channel(number: u32) -> Vec<u8> {
+    let secret = SecretKey::from_slice(&key(number)).expect("a scalar");
+    let point: PublicKey = secret.public_key(&Secp256k1::new());
+    let message = OpenChannel {
+        common_fields: CommonOpenChannelFields {
+            chain_hash: bitcoin::constants::ChainHash::REGTEST,
+            temporary_channel_id: lightning::ln::types::ChannelId(key(number)),
+            funding_satoshis: 1_000_000,
+            dust_limit_satoshis: 354,
+            max_htlc_value_in_flight_msat: 1_000_000_000,
+            htlc_minimum_msat: 1,
+            commitment_feerate_sat_per_1000_weight: 253,
+            to_self_delay: 144,
+            max_accepted_htlcs: 100,
+            funding_pubkey: point,
+            revocation_basepoint: point,
+            payment_basepoint: point,
+            delayed_payment_basepoint: point,
+            htlc_basepoint: point,
+            first_per_commitment_point: point,
+            channel_flags: 0,
+            shutdown_scriptpubkey: Some(bitcoin::ScriptBuf::new()),
+            channel_type: Some(ChannelTypeFeatures::anchors_zero_htlc_fee_and_dependencies()),
+        },
+        push_msat: 0,
+        channel_reserve_satoshis: 10_000,
+    };
+    message.encode()
+}
+
+#[test]
+fn case_41_floods_of_channel_opens_are_bounded_and_leave_nothing_behind() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000, 0, false, &chain);
+    let honest = bob.node().inbound_connections();
+    let (channels, openings) = (bob.node().channels().len(), bob.rows("ln.openings"));
+    for round in 0..3 {
+        let mut strangers = Vec::new();
+        for number in 0..4 {
+            let mut stranger = Stranger::greet(&bob.peer_address(), key(number)).expect("a handshake");
+            let (mut accepted, mut refused) = (0, 0);
+            for open in 0..12 {
+                let message = open_channel(1000 * round + 100 * number + open);
+                stranger.send(OPEN_CHANNEL, &message).expect("sent");
+                match stranger.wait_for(&[ACCEPT_CHANNEL, ERROR]).expect("an answer") {
+                    (ACCEPT_CHANNEL, _) => accepted += 1,
+                    _ => refused += 1,
+                }
+            }
+            assert_eq!((accepted, refused), (UNFUNDED_OF_ONE, 12 - UNFUNDED_OF_ONE), "round {round}, peer {number}");
+            strangers.push(stranger);
+        }
+        alice.pay(&bob, 1_000_000);
+        drop(strangers);
+        eventually("the strangers are gone", || (bob.node().inbound_connections() <= honest).then_some(()));
+    }
+    eventually("nothing of it is kept", || {
+        (bob.node().channels().len() == channels && bob.rows("ln.openings") == openings).then_some(())
+    });
+    settled(&alice, &bob, honest);
+}
+
+#[test]
+fn case_41_who_falls_silent_is_let_go() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000, 0, false, &chain);
+    let honest = bob.node().inbound_connections();
+    let mut silent: Vec<_> =
+        (0..10).map(|number| Stranger::greet(&bob.peer_address(), key(number)).expect("a handshake")).collect();
+    // They don't answer pings, and read nothing.
+    settled(&alice, &bob, honest);
+    for stranger in &mut silent {
+        assert!(is_closed(&mut stranger.stream));
+    }
+}
