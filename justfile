@@ -32,6 +32,12 @@ power-loss: (_with-bitcoind "env WINDLASS_ROUNDS=200 cargo test --locked --packa
 sim:
     cargo test --locked --package windlass-sidechain --package windlass-peg --package windlass-ledger
 
+# The scenarios with nodes of other makes: a real LND (needs Go, or is left out) and ldk-node.
+interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
+
+# Our node beside ldk-node, with options: `just rivals --help`, `just rivals long`, `just rivals restart`.
+rivals *ARGS: (_with-bitcoind "cargo run --locked --release --manifest-path tests/bench-rivals/Cargo.toml --target-dir target/rivals -- " + ARGS)
+
 # Measure; rows also go to target/bench/*.jsonl. Names: up channels sidechain peg.
 bench *NAMES:
     cargo build --locked --release --package windlass-tests --bins
