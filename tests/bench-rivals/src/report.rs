@@ -101,7 +101,8 @@ impl Report {
         row.insert("cpu".into(), json!(cpu()));
         row.insert("profile".into(), json!(profile()));
         let figures = figures.as_object().cloned().unwrap_or_default();
-        let told = |name: &str| !matches!(name, "hops" | "channels" | "amount_sat" | "in_flight" | "payments_per_s_rounds");
+        let told =
+            |name: &str| !matches!(name, "hops" | "channels" | "amount_sat" | "in_flight" | "payments_per_s_rounds");
         let line: Vec<String> = figures
             .iter()
             .filter(|(name, _)| told(name))

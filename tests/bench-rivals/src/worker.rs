@@ -37,7 +37,9 @@ fn obey(order: Order, nodes: &mut dyn Rig, invoices: &mut Vec<String>, chain: &C
             *invoices = nodes.invoices(count, amount_sat)?;
             Answer::Ready
         }
-        Order::Run { in_flight, seconds } => Answer::Ran(load::run(nodes, std::mem::take(invoices), in_flight, seconds)?),
+        Order::Run { in_flight, seconds } => {
+            Answer::Ran(load::run(nodes, std::mem::take(invoices), in_flight, seconds)?)
+        }
         Order::Restart => {
             let (started_s, can_pay_s) = nodes.restart()?;
             Answer::Restarted { started_s, can_pay_s }

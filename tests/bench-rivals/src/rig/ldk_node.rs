@@ -160,8 +160,7 @@ impl Rig for Nodes {
             let address = to.listening_addresses().and_then(|all| all.into_iter().next()).context("no address")?;
             for _ in 0..self.shape.channels {
                 let before = from.list_channels().iter().filter(|channel| channel.funding_txo.is_some()).count();
-                from.open_announced_channel(to.node_id(), address.clone(), CAPACITY_SAT, None, None)
-                    .map_err(failed)?;
+                from.open_announced_channel(to.node_id(), address.clone(), CAPACITY_SAT, None, None).map_err(failed)?;
                 until("ldk-node funds its channel", || {
                     let now = from.list_channels().iter().filter(|channel| channel.funding_txo.is_some()).count();
                     Ok((now > before).then_some(()))
@@ -228,8 +227,7 @@ impl Rig for Nodes {
             return Ok(());
         }
         while theirs(last) > 2 * BACK_SAT {
-            let invoice =
-                first.bolt11_payment().receive(BACK_SAT * 1000, &words, EXPIRY_SECONDS).map_err(failed)?;
+            let invoice = first.bolt11_payment().receive(BACK_SAT * 1000, &words, EXPIRY_SECONDS).map_err(failed)?;
             self.pay(last, &invoice.to_string(), None)?;
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Payments that are held, then taken or given back.
 
 use super::World;
+use crate::external::Paid;
 use crate::wait::{DEADLINE, until};
 use crate::windlass::Windlass;
-use crate::external::Paid;
 use anyhow::{Result, ensure};
 use bitcoin::Amount;
 use bitcoin::hashes::{Hash as _, sha256};

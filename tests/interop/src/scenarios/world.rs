@@ -105,7 +105,8 @@ impl<'a> World<'a> {
     /// # Errors
     /// It does not become usable.
     pub fn we_open(&self, from: &Windlass, push: Amount, ours: &[&Windlass]) -> Result<OutPoint> {
-        let peer = windlass_channels::PeerAddress { node_id: self.them.id()?, address: self.them.address().to_string() };
+        let peer =
+            windlass_channels::PeerAddress { node_id: self.them.id()?, address: self.them.address().to_string() };
         let funding = from.open(peer, CAPACITY, Msat::from_sat(push).unwrap_or(Msat::ZERO), true)?;
         self.confirm(from, funding, ours)?;
         Ok(funding)
@@ -166,9 +167,8 @@ impl<'a> World<'a> {
             Paid::Preimage(preimage) => check_proof(&preimage, invoice.hash)?,
         }
         let hash = invoice.hash;
-        let received = to.on(move |node| async move {
-            anyhow::Ok(node.wait_received(hash, crate::wait::DEADLINE).await)
-        })?;
+        let received =
+            to.on(move |node| async move { anyhow::Ok(node.wait_received(hash, crate::wait::DEADLINE).await) })?;
         ensure!(received.is_some_and(|payment| payment.amount == Some(amount)), "we did not see their payment");
         Ok(())
     }
