@@ -41,6 +41,17 @@ fn knows(who: &Peer, one: &Peer, other: &Peer) {
     eventually("gossip arrives", || who.node().knows_channel_between(one, other).then_some(()));
 }
 
+/// Waits until gossip has told `from` where `to` is: an announcement goes out with each block. Ends without
+/// a connection between them.
+fn can_reach(chain: &Chain, from: &Peer, to: &Peer, all: &[&Peer]) {
+    let node_id = to.node().node_id();
+    eventually("the address comes round", || {
+        chain.mine(1, all);
+        from.on(move |node| async move { node.connect_to(node_id).await }).ok()
+    });
+    from.node().disconnect(node_id);
+}
+
 #[test]
 fn an_offer_is_paid_again_and_again() {
     let chain = Chain::start();
@@ -48,7 +59,8 @@ fn an_offer_is_paid_again_and_again() {
     let channel = alice.open(&bob, 1_000_000, 100_000_000, false, &chain);
     let fixed = offer(&bob, Some(5_000_000));
     let open = offer(&bob, None);
-    assert_eq!(bob.node().offers(), [fixed.clone(), open.clone()]);
+    let listed = bob.node().offers();
+    assert!(listed.len() == 2 && listed.contains(&fixed) && listed.contains(&open), "{listed:?}");
 
     let first = pay(&alice, &fixed.text, None, Some("the blue one")).expect("it arrives");
     assert_eq!((first.amount, first.asked_by), (Some(msat(5_000_000)), PaymentKind::Offer { id: fixed.id }));
@@ -96,13 +108,9 @@ fn an_offer_and_a_refund_over_two_hops() {
     bob.open(&carol, 1_000_000, 300_000_000, true, &chain);
     knows(&alice, &bob, &carol);
     knows(&carol, &alice, &bob);
-    // Messages go straight to who made the offer: her announcement must have come round.
-    let carols = carol.node().node_id();
-    eventually("alice can reach carol", || {
-        chain.mine(1, &[&alice, &bob, &carol]);
-        alice.on(move |node| async move { node.connect_to(carols).await }).ok()
-    });
-    alice.node().disconnect(carols);
+    // Messages go straight to who made the offer, and back: the announcements must have come round.
+    can_reach(&chain, &alice, &carol, &[&alice, &bob, &carol]);
+    can_reach(&chain, &carol, &alice, &[&alice, &bob, &carol]);
     let offer = offer(&carol, Some(3_000_000));
     let paid = pay(&alice, &offer.text, None, None).expect("it arrives");
     assert!(paid.fee.expect("a fee") > msat(0), "{paid:?}");
@@ -131,6 +139,8 @@ fn a_private_node_hides_behind_its_peer() {
     let [alice, bob, carol] = funded(&chain, ["alice", "bob", "carol"]);
     alice.open(&bob, 1_000_000, 0, true, &chain);
     bob.open(&carol, 1_000_000, 0, false, &chain);
+    // The answer goes straight to alice, who is announced.
+    can_reach(&chain, &carol, &alice, &[&alice, &bob, &carol]);
     let offer = offer(&carol, Some(1_000_000));
     pay(&alice, &offer.text, None, None).expect("over blinded paths");
     received(&carol, 1);

@@ -102,9 +102,13 @@ fn a_payment_larger_than_any_channel_goes_in_parts() {
         });
     }
     // Two ways: over bob and over dave.
-    alice.open(&dave, 300_000, 0, true, &chain);
-    bob.open(&carol, 200_000, 0, true, &chain);
-    dave.open(&carol, 200_000, 0, true, &chain);
+    for (from, to, amount) in [(&alice, &dave, 300_000), (&bob, &carol, 200_000), (&dave, &carol, 200_000)] {
+        // A wallet that has read a block before its node would make a funding that LDK calls non-final.
+        for peer in [&alice, &bob, &carol, &dave] {
+            peer.sync();
+        }
+        from.open(to, amount, 0, true, &chain);
+    }
     knows(&alice, &bob, &carol);
     knows(&alice, &dave, &carol);
     // Back to one full channel towards bob.
