@@ -144,7 +144,7 @@ impl Pair {
         });
         self.told.extend(out.into_iter().map(|hash| (true, hash)));
         self.told.extend(back.into_iter().map(|hash| (false, hash)));
-        if self.alice.disk().operations() % 3 == 0 {
+        if self.alice.disk().operations().is_multiple_of(3) {
             self.applications[0].read(&self.alice);
         }
         self.alice.lose_power();
