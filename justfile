@@ -35,7 +35,7 @@ sim:
 # The scenarios with nodes of other makes: a real LND (needs Go, or is left out) and ldk-node.
 interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
 
-# Our node beside ldk-node, with options: `just rivals --help`, `just rivals long`, `just rivals restart`.
+# Our node beside ldk-node (does not build yet), with options: `just rivals --help`, `just rivals long`, `just rivals restart`.
 rivals *ARGS: (_with-bitcoind "cargo run --locked --release --manifest-path tests/bench-rivals/Cargo.toml --target-dir target/rivals -- " + ARGS)
 
 # Measure; rows also go to target/bench/*.jsonl. Names: up channels sidechain peg.
