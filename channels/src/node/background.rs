@@ -88,7 +88,6 @@ impl Node {
     /// Handles all events that wait.
     async fn handle_waiting(self: &Arc<Self>) {
         let handle = |event| async {
-            self.learn(&event);
             let handled = self.handle(event);
             self.counted_in_loop.store(self.book.counted(), Ordering::Release);
             handled
@@ -106,7 +105,6 @@ impl Node {
     pub(super) fn settle_at_gate(self: &Arc<Self>) -> bool {
         let counted = std::cell::Cell::new(None);
         let handle = |event: LdkEvent| {
-            self.learn(&event);
             self.handle_at_gate(event)?;
             counted.set(Some(self.book.counted()));
             Ok(())
@@ -120,7 +118,7 @@ impl Node {
     }
 
     /// What an event says about the ways that payments take.
-    fn learn(&self, event: &LdkEvent) {
+    pub(super) fn learn(&self, event: &LdkEvent) {
         if let LdkEvent::PaymentPathFailed { failure: PathFailure::OnPath { network_update: Some(update) }, .. } = event
         {
             self.graph.handle_network_update(update);

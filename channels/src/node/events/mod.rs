@@ -21,6 +21,7 @@ impl Node {
     /// once, and that one comes before anything that LDK does because the event was handled.
     pub(super) fn handle(self: &Arc<Self>, event: LdkEvent) -> Result<(), ReplayEvent> {
         tracing::debug!(?event, "event");
+        self.learn(&event);
         let turn = self.book.turn();
         let replay = self.book.is_replay(&event.encode());
         match event {
