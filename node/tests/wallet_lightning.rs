@@ -8,28 +8,11 @@ use windlass_channels::Event;
 use windlass_node::api::Code;
 use windlass_node::api::events::EventAnswer;
 use windlass_node::api::wallet::{
-    AddressRequest, ChannelState, CloseRequest, ConnectRequest, InvoiceRequest, OpenRequest, PayRequest, PaymentState,
-    SendRequest, TransferRequest,
+    AddressRequest, ChannelState, CloseRequest, InvoiceRequest, PayRequest, PaymentState, SendRequest, TransferRequest,
 };
 use windlass_types::Msat;
 
 const MILLION: Amount = Amount::from_sat(1_000_000);
-
-async fn open(rig: &Rig, from: &Node, to: &Node, push: u64) -> String {
-    let info = to.api.info().await.expect("info");
-    let peer = ConnectRequest { node_id: info.node_id, address: info.lightning };
-    let request = OpenRequest { peer, amount: MILLION, push_msat: Msat::new(push), announce: true };
-    let channel = from.api.open_channel(&request).await.expect("opened");
-    rig.mine_and_sync(6, &[from, to]).await;
-    for node in [from, to] {
-        eventually("the channel is usable", || async {
-            let channel = node.api.channel(&channel.id).await.ok()?;
-            (channel.state == ChannelState::Usable).then_some(())
-        })
-        .await;
-    }
-    channel.id
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_opens_pays_closes_and_adds_up() {
@@ -56,7 +39,7 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
     rig.mine_and_sync(1, &[&alice, &bob]).await;
     assert_eq!(bob.api.balance().await.expect("a balance").bitcoin, Amount::from_sat(5_001_000_000));
 
-    let id = open(&rig, &alice, &bob, 0).await;
+    let id = rig.open_channel(&alice, &bob, Msat::ZERO).await;
     let ask = InvoiceRequest { amount_msat: Some(Msat::new(250_000_123)), memo: "tea".into(), expiry_seconds: 600 };
     let invoice = bob.api.invoice(&ask).await.expect("an invoice");
     let pay = PayRequest { invoice: invoice.invoice.clone(), timeout_seconds: 30, ..PayRequest::default() };
@@ -122,7 +105,7 @@ async fn a_channel_closed_by_force_comes_home_to_the_satoshi() {
     let alice = Node::start(&rig.folder("alice", vec![])).await;
     let bob = Node::start(&rig.folder("bob", vec![])).await;
     rig.fund(&[&alice, &bob]).await;
-    let id = open(&rig, &alice, &bob, 300_000_000).await;
+    let id = rig.open_channel(&alice, &bob, Msat::new(300_000_000)).await;
     bob.api.close_channel(&id, &CloseRequest { force: true }).await.expect("closing");
     rig.mine_and_sync(1, &[&alice, &bob]).await;
     rig.mine_and_sync(150, &[&alice, &bob]).await;

@@ -2,34 +2,16 @@
 
 mod rig;
 
-use bitcoin::Amount;
 use rig::{Node, Rig, eventually};
 use windlass_node::api::Code;
 use windlass_node::api::payments::{
     ClaimRequest, HoldRequest, HoldState, KeysendRequest, Limits, OfferRequest, PaymentKind, PolicyRequest,
     ProbeRequest, RefundRequest, SettleRequest,
 };
-use windlass_node::api::wallet::{ChannelState, ConnectRequest, OpenRequest, PayRequest, PaymentState};
+use windlass_node::api::wallet::{PayRequest, PaymentState};
 use windlass_types::Msat;
 
 const SECONDS: u64 = 30;
-
-async fn open(rig: &Rig, from: &Node, to: &Node) -> String {
-    let info = to.api.info().await.expect("info");
-    let peer = ConnectRequest { node_id: info.node_id, address: info.lightning };
-    let (amount, push_msat) = (Amount::from_sat(1_000_000), Msat::new(200_000_000));
-    let request = OpenRequest { peer, amount, push_msat, announce: true };
-    let channel = from.api.open_channel(&request).await.expect("opened");
-    rig.mine_and_sync(6, &[from, to]).await;
-    for node in [from, to] {
-        eventually("the channel is usable", || async {
-            let channel = node.api.channel(&channel.id).await.ok()?;
-            (channel.state == ChannelState::Usable).then_some(())
-        })
-        .await;
-    }
-    channel.id
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hold_keysend_probe_offer_refund_and_policy() {
@@ -37,7 +19,7 @@ async fn hold_keysend_probe_offer_refund_and_policy() {
     let alice = Node::start(&rig.folder("alice", vec![])).await;
     let bob = Node::start(&rig.folder("bob", vec![])).await;
     rig.fund(&[&alice, &bob]).await;
-    let id = open(&rig, &alice, &bob).await;
+    let id = rig.open_channel(&alice, &bob, Msat::new(200_000_000)).await;
     let bobs = bob.api.info().await.expect("info").node_id;
 
     // A hold invoice with a preimage that the node made.

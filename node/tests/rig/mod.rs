@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use windlass_chain::regtest::Miner;
 use windlass_chain::{Auth, Bitcoind, BitcoindConfig};
-use windlass_node::api::wallet::{AddressRequest, SyncRequest};
+use windlass_node::api::wallet::{AddressRequest, ChannelState, ConnectRequest, OpenRequest, SyncRequest};
 use windlass_node::client::WalletClient;
 use windlass_node::wallet::{Ready, RunError, WalletConfig, run_until};
-use windlass_types::ChainNetwork;
+use windlass_types::{ChainNetwork, Msat};
 
 /// Whatever is awaited here takes a few seconds on a quiet machine.
 pub const DEADLINE: Duration = Duration::from_secs(90);
@@ -114,6 +114,24 @@ impl Rig {
     }
 
     /// Gives each node so many rewards of 50 BTC, ripe.
+    /// Opens an announced channel of 1,000,000 sat, mines until both can use it, and returns its id.
+    pub async fn open_channel(&self, from: &Node, to: &Node, push: Msat) -> String {
+        let info = to.api.info().await.expect("info");
+        let peer = ConnectRequest { node_id: info.node_id, address: info.lightning };
+        let amount = Amount::from_sat(1_000_000);
+        let request = OpenRequest { peer, amount, push_msat: push, announce: true };
+        let channel = from.api.open_channel(&request).await.expect("opened");
+        self.mine_and_sync(6, &[from, to]).await;
+        for node in [from, to] {
+            eventually("the channel is usable", || async {
+                let channel = node.api.channel(&channel.id).await.ok()?;
+                (channel.state == ChannelState::Usable).then_some(())
+            })
+            .await;
+        }
+        channel.id
+    }
+
     pub async fn fund(&self, nodes: &[&Node]) {
         for node in nodes {
             let address = node.api.address(&AddressRequest::Bitcoin).await.expect("an address").address;
