@@ -5,6 +5,7 @@
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Counter};
 
+const TRACEPOINTS: &str = "/sys/kernel/tracing/events/syscalls";
 const CALLS: [&str; 2] = ["sys_enter_fdatasync", "sys_enter_fsync"];
 
 /// Counters that run.
@@ -15,7 +16,8 @@ impl Syncs {
     pub fn start() -> Option<Self> {
         let mut counters = Vec::new();
         for call in CALLS {
-            let point = Tracepoint::with_name("syscalls", call).ok()?;
+            let id = std::fs::read_to_string(format!("{TRACEPOINTS}/{call}/id")).ok()?;
+            let point = Tracepoint::with_id(id.trim().parse().ok()?);
             for thread in std::fs::read_dir("/proc/self/task").ok()? {
                 let thread: i32 = thread.ok()?.file_name().to_str()?.parse().ok()?;
                 let built = Builder::new(point.clone()).observe_pid(thread).any_cpu().inherit(true).build();
