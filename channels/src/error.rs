@@ -338,9 +338,11 @@ fn largest_words(largest: &Option<Msat>) -> String {
 const fn no_route_words(obstacle: &Obstacle) -> &'static str {
     match obstacle {
         Obstacle::UnknownPayee { .. } | Obstacle::NoWay | Obstacle::Offline { .. } => "no route to the payee",
-        Obstacle::NoChannel | Obstacle::Fee { .. } | Obstacle::Cltv { .. } | Obstacle::TooMuch { .. } => {
-            "the payment is not sent"
-        }
+        Obstacle::NoChannel
+        | Obstacle::Full { .. }
+        | Obstacle::Fee { .. }
+        | Obstacle::Cltv { .. }
+        | Obstacle::TooMuch { .. } => "the payment is not sent",
     }
 }
 

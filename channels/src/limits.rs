@@ -109,6 +109,14 @@ pub enum Obstacle {
         /// The payee.
         payee: PublicKey,
     },
+    /// Our channels carry as many payments as they can; each that ends makes room.
+    #[error(
+        "{in_flight} payments are on their way, and our channels can't carry more: try again when some have ended, or open another channel"
+    )]
+    Full {
+        /// HTLCs that we offer now.
+        in_flight: usize,
+    },
     /// The way costs more than allowed.
     #[error("the cheapest way costs {least}, at most {most} is allowed: allow more")]
     Fee {

@@ -13,6 +13,8 @@ use lightning::ln::msgs::{self, BaseMessageHandler, ChannelMessageHandler, Messa
 use lightning::ln::types::ChannelId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// How often the gate looks whether one step made another possible.
 const STEPS_MAX: usize = 4;
@@ -26,11 +28,13 @@ pub(crate) struct Gate {
     committer: Arc<Committer>,
     settle: OnceLock<Box<Settle>>,
     ticks: Ticks,
+    /// A channel has gone a step on, and may have room.
+    freed: Notify,
 }
 
 impl Gate {
     pub(crate) fn new(channel_manager: Arc<ChannelManager>, committer: Arc<Committer>, ticks: Ticks) -> Self {
-        Self { channel_manager, committer, settle: OnceLock::new(), ticks }
+        Self { channel_manager, committer, settle: OnceLock::new(), ticks, freed: Notify::new() }
     }
 
     /// Sets who handles payments' events at the gate. The second call is without effect.
@@ -41,6 +45,11 @@ impl Gate {
     /// What lets LDK forget completed payments.
     pub(crate) const fn ticks(&self) -> &Ticks {
         &self.ticks
+    }
+
+    /// Ends when a channel may have more room than at the call.
+    pub(crate) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
     }
 
     /// Forwards and final receives without LDK's random delay of about 50 ms, which hides from
@@ -155,6 +164,8 @@ impl ChannelMessageHandler for Gate {
     fn handle_revoke_and_ack(&self, peer: PublicKey, message: &msgs::RevokeAndACK) {
         self.channel_manager.handle_revoke_and_ack(peer, message);
         self.ticks.answered(message.channel_id);
+        // A payment's place is free once the peer has given up the state that held it.
+        self.freed.notify_waiters();
     }
 
     fn handle_commitment_signed_batch(&self, peer: PublicKey, channel: ChannelId, batch: Vec<msgs::CommitmentSigned>) {

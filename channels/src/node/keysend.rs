@@ -28,19 +28,19 @@ impl Node {
         let preimage = Preimage(self.keys.get_secure_random_bytes());
         let hash = preimage.hash();
         let parameters = self.keysend_parameters(payee, amount);
-        self.check_room(Some(&parameters), amount, limits).await?;
-        self.book.put_payment(Payment {
+        let payment = Payment {
             payee: Some(payee),
             ..Payment::begun(hash, Direction::Out, PaymentKind::Keysend, Some(amount), now())
-        });
-        let sent = self.channel_manager.send_spontaneous_payment(
-            Some(PaymentPreimage(preimage.0)),
-            RecipientOnionFields::spontaneous_empty(),
-            PaymentId(hash.0),
-            limits.route(parameters.clone(), amount),
-            limits.retry(),
-        );
-        self.started(hash, &parameters, amount, limits, sent.map(drop))
+        };
+        let send = || {
+            self.book.put_payment(payment.clone());
+            let (word, onion) = (PaymentPreimage(preimage.0), RecipientOnionFields::spontaneous_empty());
+            let route = limits.route(parameters.clone(), amount);
+            let id = PaymentId(hash.0);
+            self.channel_manager.send_spontaneous_payment(Some(word), onion, id, route, limits.retry()).map(drop)
+        };
+        let sent = self.send_with_room(Some(&parameters), amount, limits, send).await?;
+        self.started(hash, &parameters, amount, limits, sent)
     }
 
     /// In one part, unless it takes more: not every node takes a keysend in parts.

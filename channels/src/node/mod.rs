@@ -19,6 +19,7 @@ mod peers;
 mod policy;
 mod probe;
 mod records;
+mod room;
 mod route;
 
 pub use open::OpenRequest;
@@ -68,6 +69,8 @@ pub struct Node {
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     committing: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Payments that wait for room.
+    queue: room::Queue,
     /// Channels that are to share one funding transaction.
     batches: Mutex<batch::Batches>,
     /// One writer of the backup at a time.
@@ -158,6 +161,7 @@ impl Node {
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(Vec::new()),
             committing: Mutex::new(None),
+            queue: room::Queue::default(),
             batches: Mutex::default(),
             backup_turn: Mutex::new(()),
         };
@@ -262,6 +266,13 @@ impl Node {
             can_send: Msat::new(usable.clone().map(|channel| channel.next_outbound_htlc_limit_msat).sum()),
             can_receive: Msat::new(usable.map(|channel| channel.inbound_capacity_msat).sum()),
         }
+    }
+
+    /// From now on nothing is stored and nothing waits for the disk, for good: to measure what storing costs.
+    #[cfg(feature = "measure")]
+    #[doc(hidden)]
+    pub fn forget_everything(&self) {
+        self.kv.forget();
     }
 
     /// How many payments LDK has in mind, completed ones among them; see [`Config::completed_kept_max`].

@@ -92,7 +92,8 @@ impl Node {
         if let Some(found) = note.map(str::len).filter(|length| *length > NOTE_BYTES_MAX) {
             return Err(PayError::NoteTooLong { found, most: NOTE_BYTES_MAX });
         }
-        self.check_room(None, amount, limits).await?;
+        // LDK sends when the invoice is there.
+        let _ = self.send_with_room(None, amount, limits, || Ok(())).await?;
         let id = PaymentHash(self.keys.get_secure_random_bytes());
         self.book.put_payment(Payment {
             invoice: Some(offer.to_string()),

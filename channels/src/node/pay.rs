@@ -1,29 +1,25 @@
 //! Paying.
 
 use super::Node;
+use super::room::Sent;
 use crate::book::now;
-use crate::{
-    Direction, Obstacle, PayError, PayLimits, Payment, PaymentFailure, PaymentHash, PaymentKind, PaymentState,
-};
-use lightning::ln::channel_state::ChannelDetails;
-use lightning::ln::channelmanager::{Bolt11PaymentError, PaymentId, RecentPaymentDetails, RetryableSendFailure};
-use lightning::routing::router::PaymentParameters;
+use crate::{Direction, PayError, PayLimits, Payment, PaymentFailure, PaymentHash, PaymentKind, PaymentState};
+use bitcoin::secp256k1::PublicKey;
+use lightning::ln::channelmanager::{PaymentId, RecentPaymentDetails, RecipientOnionFields, RetryableSendFailure};
+use lightning::routing::router::{Payee, PaymentParameters};
+use lightning::types::payment::PaymentHash as LdkPaymentHash;
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
 use std::time::Duration;
 use tokio::time::Instant;
 use windlass_types::Msat;
-
-/// How long a payment waits for money that is about to be there, and how often it looks.
-const ROOM_TIMEOUT: Duration = Duration::from_secs(3);
-const ROOM_POLL: Duration = Duration::from_millis(10);
 
 /// An invoice, checked, and what to pay.
 pub(super) struct Checked {
     pub(super) invoice: Bolt11Invoice,
     pub(super) hash: PaymentHash,
     pub(super) amount: Msat,
-    /// For LDK: only if the invoice leaves it open.
-    given: Option<Msat>,
+    /// Recovered from the signature, which takes its time: once is enough.
+    pub(super) payee: PublicKey,
 }
 
 impl Node {
@@ -46,29 +42,25 @@ impl Node {
         amount: Option<Msat>,
         limits: &PayLimits,
     ) -> Result<PaymentHash, PayError> {
-        let Checked { invoice, hash, amount, given } = self.check_invoice(invoice, amount)?;
-        let payee = PaymentParameters::from_bolt11_invoice(&invoice);
-        self.check_room(Some(&payee), amount, limits).await?;
-        self.book.put_payment(Payment {
+        let Checked { invoice, hash, amount, payee } = self.check_invoice(invoice, amount)?;
+        let parameters = payment_parameters(&invoice, payee);
+        let payment = Payment {
             invoice: Some(invoice.to_string()),
             memo: memo(&invoice),
-            payee: Some(invoice.get_payee_pub_key()),
+            payee: Some(payee),
             expires_at: invoice.expires_at().map(|at| at.as_secs()),
             ..Payment::begun(hash, Direction::Out, PaymentKind::Invoice, Some(amount), now())
-        });
-        let sent = self.channel_manager.pay_for_bolt11_invoice(
-            &invoice,
-            PaymentId(hash.0),
-            given.map(Msat::get),
-            limits.config(amount),
-            limits.retry(),
-        );
-        let sent = sent.map_err(|error| match error {
-            Bolt11PaymentError::SendingFailed(failure) => failure,
-            // Checked before.
-            Bolt11PaymentError::InvalidAmount => RetryableSendFailure::OnionPacketSizeExceeded,
-        });
-        self.started(hash, &payee, amount, limits, sent)
+        };
+        let mut onion = RecipientOnionFields::secret_only(*invoice.payment_secret());
+        onion.payment_metadata = invoice.payment_metadata().cloned();
+        let send = || {
+            self.book.put_payment(payment.clone());
+            let route = limits.route(parameters.clone(), amount);
+            let (ldk_hash, id) = (LdkPaymentHash(hash.0), PaymentId(hash.0));
+            self.channel_manager.send_payment(ldk_hash, onion.clone(), id, route, limits.retry())
+        };
+        let sent = self.send_with_room(Some(&parameters), amount, limits, send).await?;
+        self.started(hash, &parameters, amount, limits, sent)
     }
 
     /// What LDK said to a payment that is written down.
@@ -78,7 +70,7 @@ impl Node {
         payee: &PaymentParameters,
         amount: Msat,
         limits: &PayLimits,
-        sent: Result<(), RetryableSendFailure>,
+        sent: Sent,
     ) -> Result<PaymentHash, PayError> {
         let failed = |reason: PaymentFailure| {
             self.book.payment_failed(hash, reason.clone());
@@ -99,44 +91,6 @@ impl Node {
                 Err(failed(PaymentFailure::Other("the way is too long for an onion".into())))
             }
         }
-    }
-
-    /// Waits a little for money that is about to be there; then says what is missing. The payee of an
-    /// offer is known only once its invoice is there.
-    pub(super) async fn check_room(
-        &self,
-        payee: Option<&PaymentParameters>,
-        amount: Msat,
-        limits: &PayLimits,
-    ) -> Result<(), PayError> {
-        self.wait_room(amount).await;
-        let have = self.info().can_send;
-        if have >= amount {
-            return Ok(());
-        }
-        if let Some(obstacle @ Obstacle::Offline { .. }) = self.no_channel() {
-            return Err(PayError::NoRoute { hash: None, obstacle });
-        }
-        let largest = payee.and_then(|payee| self.largest_sendable(payee, have, limits));
-        Err(PayError::InsufficientBalance { have, need: amount, largest, away: self.away() })
-    }
-
-    /// A payment that was just received can be spent some messages later, and a channel works some
-    /// moments after a restart: if that is all that is missing, waits for it a little.
-    async fn wait_room(&self, amount: Msat) {
-        let end = Instant::now() + ROOM_TIMEOUT;
-        while Instant::now() < end && self.info().can_send < amount && self.could_soon_send() >= amount {
-            tokio::time::sleep(ROOM_POLL).await;
-        }
-    }
-
-    fn could_soon_send(&self) -> Msat {
-        let room = |channel: &ChannelDetails| {
-            let arriving: u64 = channel.pending_inbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
-            channel.outbound_capacity_msat.saturating_add(arriving)
-        };
-        let channels = self.channel_manager.list_channels();
-        Msat::new(channels.iter().filter(|channel| channel.is_channel_ready).map(room).sum())
     }
 
     /// Waits for the end of a payment of ours.
@@ -193,7 +147,8 @@ impl Node {
             Some(PaymentState::Pending) => return Err(PayError::InFlight(hash)),
             Some(PaymentState::Failed { .. }) | None => {}
         }
-        if invoice.get_payee_pub_key() == self.node_id() {
+        let payee = invoice.get_payee_pub_key();
+        if payee == self.node_id() {
             return Err(PayError::OwnInvoice);
         }
         if invoice.would_expire(Duration::from_secs(now())) {
@@ -201,15 +156,15 @@ impl Node {
             return Err(PayError::Expired { seconds_ago: now().saturating_sub(at) });
         }
         let stated = invoice.amount_milli_satoshis().map(Msat::new);
-        let (amount, given) = match (stated, given) {
+        let amount = match (stated, given) {
             (Some(invoice), Some(given)) if invoice != given => {
                 return Err(PayError::AmountMismatch { invoice, given });
             }
-            (Some(invoice), _) => (invoice, None),
-            (None, Some(given)) if given > Msat::ZERO => (given, Some(given)),
+            (Some(invoice), _) => invoice,
+            (None, Some(given)) if given > Msat::ZERO => given,
             (None, _) => return Err(PayError::AmountMissing),
         };
-        Ok(Checked { invoice, hash, amount, given })
+        Ok(Checked { invoice, hash, amount, payee })
     }
 
     /// At the start: payments that we had written down but that LDK has never heard of were not sent.
@@ -238,6 +193,18 @@ impl Node {
             self.book.payment_failed(hash, PaymentFailure::NotSent);
         }
     }
+}
+
+/// As LDK's own for an invoice, whose payee is known already.
+pub(super) fn payment_parameters(invoice: &Bolt11Invoice, payee: PublicKey) -> PaymentParameters {
+    let final_cltv = u32::try_from(invoice.min_final_cltv_expiry_delta()).unwrap_or(u32::MAX);
+    let mut parameters = PaymentParameters::from_node_id(payee, final_cltv);
+    parameters.expiry_time = invoice.expires_at().map(|at| at.as_secs());
+    if let Payee::Clear { route_hints, features, .. } = &mut parameters.payee {
+        *route_hints = invoice.route_hints();
+        *features = invoice.features().cloned();
+    }
+    parameters
 }
 
 pub(super) fn memo(invoice: &Bolt11Invoice) -> String {

@@ -3,6 +3,7 @@
 
 use super::Node;
 use super::channels::short_id;
+use super::pay::payment_parameters;
 use super::route::{path_cltv, route_cltv};
 use crate::{Obstacle, PayError, PayLimits, Probe};
 use bitcoin::secp256k1::PublicKey;
@@ -45,8 +46,8 @@ impl Node {
         limits: &PayLimits,
     ) -> Result<Probe, PayError> {
         let checked = self.check_invoice(invoice, amount)?;
-        let parameters = PaymentParameters::from_bolt11_invoice(&checked.invoice);
-        self.probe(checked.invoice.get_payee_pub_key(), parameters, checked.amount, limits).await
+        let parameters = payment_parameters(&checked.invoice, checked.payee);
+        self.probe(checked.payee, parameters, checked.amount, limits).await
     }
 
     /// Probes the way to a node.

@@ -59,6 +59,9 @@ impl Node {
         if let Some(payee) = self.unknown_payee(payee) {
             return Obstacle::UnknownPayee { payee };
         }
+        if let Some(obstacle) = self.full(amount) {
+            return obstacle;
+        }
         let any_cltv = PayLimits { max_cltv: Some(NO_CLTV_LIMIT), ..*limits };
         let route = |limits: &PayLimits, any_fee: bool| {
             let mut wanted = limits.route(payee.clone(), amount);

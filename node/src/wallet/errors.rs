@@ -131,9 +131,9 @@ pub(super) fn pay(error: PayError) -> ApiError {
         | PayError::AmountMismatch { .. } => ApiError::usage(error),
         PayError::Expired { .. } | PayError::AlreadyPaid(_) | PayError::InFlight(_) => ApiError::conflict(error),
         PayError::InsufficientBalance { .. } => ApiError::insufficient(error),
-        PayError::NoRoute { obstacle: Obstacle::NoChannel | Obstacle::TooMuch { .. }, .. } => {
-            ApiError::insufficient(error).hint("see what can be sent", "windlass channel list")
-        }
+        PayError::NoRoute {
+            obstacle: Obstacle::NoChannel | Obstacle::Full { .. } | Obstacle::TooMuch { .. }, ..
+        } => ApiError::insufficient(error).hint("see what can be sent", "windlass channel list"),
         PayError::TimedOut(_) => ApiError::timeout(error),
         PayError::Failed { hash, reason } => ApiError::failed(format!("payment {hash} failed: {reason}")),
         PayError::Unresolved { .. } => ApiError::not_found(error),
