@@ -35,13 +35,9 @@ sim:
 # The scenarios with nodes of other makes: a real LND (needs Go, or is left out) and ldk-node.
 interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
 
-# Our node beside ldk-node (does not build yet), with options: `just rivals --help`, `just rivals long`, `just rivals restart`.
-rivals *ARGS: (_with-bitcoind "cargo run --locked --release --manifest-path tests/bench-rivals/Cargo.toml --target-dir target/rivals -- " + ARGS)
-
-# Measure; rows also go to target/bench/*.jsonl. Names: up channels sidechain peg.
-bench *NAMES:
-    cargo build --locked --release --package windlass-tests --bins
-    cargo run --locked --release --package windlass-tests --bin bench -- {{ NAMES }}
+# Measure; rows also go to target/bench/*.jsonl. Names: up api channels sidechain peg. `channels` runs our Lightning node
+# beside ldk-node in one run; it takes options (`just bench channels --help`), and `long` or `restart`.
+bench NAME="all" *OPTIONS: (_with-bitcoind "tests/bench " + NAME + " " + OPTIONS)
 
 # Licences, advisories and sources of all dependencies (needs cargo-deny).
 deny:

@@ -115,3 +115,16 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
     }
     files
 }
+
+/// A node that stores nothing is for a bench, in a workspace of its own.
+#[test]
+fn no_crate_switches_the_store_off() {
+    let folders = LAYERS.iter().map(|(folder, _)| *folder).chain(["cli", "tests", "tests/interop"]);
+    for folder in folders.filter(|folder| *folder != "channels") {
+        let path = root().join(folder).join("Cargo.toml");
+        let text = fs::read_to_string(&path).expect("a manifest");
+        assert!(!text.contains("\"measure\""), "{folder} asks for the feature \"measure\" of windlass-channels");
+    }
+    let root = fs::read_to_string(root().join("Cargo.toml")).expect("the root's manifest");
+    assert!(!root.contains("\"measure\""), "the root's manifest asks for \"measure\"");
+}

@@ -85,7 +85,7 @@ impl Config {
             minimum_depth: 6,
             to_self_delay: 144,
             anchor_reserve: Amount::from_sat(25_000),
-            completed_kept_max: 2_000,
+            completed_kept_max: 100,
             backup: None,
             zero_conf_peers: BTreeSet::new(),
             proxy: None,

@@ -57,6 +57,11 @@ impl Committer {
             return Err(Dead);
         }
         let drained = self.book.drained();
+        if self.kv.forgets() {
+            let (_, version) = self.book.take(drained);
+            self.done(&self.kv.take(), version);
+            return Ok(());
+        }
         // The order matters: a request is for what was changed before it. And only here is the flag
         // cleared, under the image's lock, which is held until the commit is done.
         let nothing_staged = self.kv.take_if_empty();

@@ -40,6 +40,8 @@ struct Stage {
     /// Something has been waiting since, but nobody for it.
     lazy: Option<Instant>,
     stop: bool,
+    /// The committer's thread waits with no end in sight. (If it waits for a time, it looks by itself.)
+    idle: bool,
     /// Values that are being committed, still to be read from here.
     in_flight: Arc<Values>,
 }
@@ -50,6 +52,8 @@ pub(crate) struct Kv {
     stage: Mutex<Stage>,
     wake: Condvar,
     committed: watch::Sender<u64>,
+    #[cfg(feature = "measure")]
+    forgets: std::sync::atomic::AtomicBool,
 }
 
 fn flat(primary: &str, secondary: &str, key: &str) -> String {
@@ -66,7 +70,30 @@ fn failed(error: StoreError) -> io::Error {
 
 impl Kv {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, stage: Mutex::default(), wake: Condvar::new(), committed: watch::Sender::new(0) }
+        Self {
+            store,
+            stage: Mutex::default(),
+            wake: Condvar::new(),
+            committed: watch::Sender::new(0),
+            #[cfg(feature = "measure")]
+            forgets: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    /// Whether nothing is stored any more: only ever in a measurement.
+    #[cfg(not(feature = "measure"))]
+    pub(crate) const fn forgets(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "measure")]
+    pub(crate) fn forgets(&self) -> bool {
+        self.forgets.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "measure")]
+    pub(crate) fn forget(&self) {
+        self.forgets.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -74,6 +101,9 @@ impl Kv {
     }
 
     fn put(&self, key: String, value: Option<Vec<u8>>) {
+        if self.forgets() {
+            return;
+        }
         let mut stage = self.stage();
         stage.values.insert(key, value);
         self.lazily(&mut stage);
@@ -82,7 +112,9 @@ impl Kv {
     fn lazily(&self, stage: &mut Stage) {
         if stage.lazy.is_none() {
             stage.lazy = Some(Instant::now());
-            self.wake.notify_one();
+            if stage.idle {
+                self.wake.notify_one();
+            }
         }
     }
 
@@ -120,7 +152,11 @@ impl Kv {
                     stage = self.wake.wait_timeout(stage, rest).unwrap_or_else(PoisonError::into_inner).0;
                 }
                 None if stage.stop => return false,
-                None => stage = self.wake.wait(stage).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    stage.idle = true;
+                    stage = self.wake.wait(stage).unwrap_or_else(PoisonError::into_inner);
+                    stage.idle = false;
+                }
             }
         }
     }

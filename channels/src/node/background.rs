@@ -26,6 +26,10 @@ const REBROADCAST: Duration = Duration::from_secs(30);
 const SCORER: Duration = Duration::from_secs(5 * 60);
 const GRAPH: Duration = Duration::from_secs(60 * 60);
 
+/// The loop rests after each turn. What can't wait is done at the gate; the loop would only be in its way,
+/// for under load LDK wakes it at each message.
+const REST: Duration = Duration::from_millis(5);
+
 fn every(period: Duration) -> Interval {
     let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     // A machine that slept has one tick to make up for, not all.
@@ -78,6 +82,10 @@ impl Node {
                     self.graph.remove_stale_channels_and_tracking_with_time(since_epoch().as_secs());
                     self.keep_graph();
                 }
+                () = self.stopped() => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REST) => {}
                 () = self.stopped() => {}
             }
         }

@@ -1,11 +1,8 @@
 //! Where the nodes' state lies.
 
 use anyhow::{Context as _, Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
-
-/// A folder in memory, for the rows that say so.
-const MEMORY: &str = "/dev/shm";
 
 /// A new folder on a real disk, below `parent`.
 pub fn durable(parent: &Path) -> Result<TempDir> {
@@ -15,14 +12,6 @@ pub fn durable(parent: &Path) -> Result<TempDir> {
     }
     // SQLite and the log need their files' full paths.
     Ok(tempfile::tempdir_in(parent.canonicalize()?)?)
-}
-
-/// A new folder in memory.
-pub fn memory() -> Result<TempDir> {
-    if !is_memory(Path::new(MEMORY))? {
-        bail!("{MEMORY} is not in memory here");
-    }
-    Ok(tempfile::tempdir_in(PathBuf::from(MEMORY))?)
 }
 
 /// Whether the mount that holds `path` is in memory: the longest mount point that it lies under.

@@ -63,7 +63,7 @@ pub fn long(options: &Options, long: &Long) -> Result<()> {
 pub fn restart(options: &Options, restart: &Restart) -> Result<()> {
     let mut report = Report::create(&options.rows.with_file_name("channels-restart.jsonl"))?;
     let ground = Ground::new()?;
-    for which in options.impls.iter().filter(|which| **which != Impl::WindlassMemory) {
+    for which in options.impls.iter().filter(|which| **which != Impl::WindlassNoStore) {
         let mut worker = Worker::start(*which, SHAPE, &options.dir, &ground.chain, &ground.bank)?;
         let mut behind = 0;
         let begin = Instant::now();

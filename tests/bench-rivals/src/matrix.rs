@@ -18,7 +18,7 @@ const MATURITY: u32 = 100;
 pub struct Options {
     /// Which makes.
     #[arg(long = "impl", value_enum, value_delimiter = ',', global = true,
-        default_values_t = [Impl::Windlass, Impl::WindlassMemory, Impl::LdkNode])]
+        default_values_t = [Impl::Windlass, Impl::WindlassNoStore, Impl::LdkNode])]
     pub impls: Vec<Impl>,
     /// Payments in flight.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 40, 100, 400])]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Impl {
     /// Our node, durable.
     Windlass,
-    /// Our node on a folder in memory: what it would do if the disk cost nothing.
-    WindlassMemory,
+    /// Our node with its store switched off: what it would do if to be durable cost nothing.
+    WindlassNoStore,
     /// ldk-node with its default SQLite store, durable.
     LdkNode,
 }
@@ -19,7 +19,7 @@ impl Impl {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Windlass => "windlass",
-            Self::WindlassMemory => "windlass-memory",
+            Self::WindlassNoStore => "windlass-no-store",
             Self::LdkNode => "ldk-node",
         }
     }

@@ -81,7 +81,7 @@ impl Report {
                 "refused": rounds.0.iter().map(|ran| ran.refused).sum::<usize>(),
             });
             if *name == Impl::Windlass.name() {
-                for (other, figure) in [(Impl::LdkNode, "times_ldk_node"), (Impl::WindlassMemory, "of_memory")] {
+                for (other, figure) in [(Impl::LdkNode, "times_ldk_node"), (Impl::WindlassNoStore, "of_no_store")] {
                     let theirs = all.get(other.name()).and_then(Rounds::rate);
                     if let Some(ratio) = ours.zip(theirs).map(|(ours, theirs)| ours / theirs) {
                         figures[figure] = json!(round(Some(ratio)));

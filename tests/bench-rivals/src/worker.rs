@@ -10,7 +10,7 @@ use windlass_interop::chain::Chain;
 
 /// Obeys the bench until it closes our standard input.
 pub fn run(which: Impl, shape: Shape, parent: &Path, chain: &Chain) -> Result<()> {
-    let dir = if which == Impl::WindlassMemory { disk::memory()? } else { disk::durable(parent)? };
+    let dir = disk::durable(parent)?;
     let mut nodes = rig::start(which, shape, dir.path(), chain)?;
     let mut invoices = Vec::new();
     while let Some(order) = hear()? {

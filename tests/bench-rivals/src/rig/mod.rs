@@ -38,7 +38,9 @@ pub trait Rig: Send + Sync {
 /// Starts the nodes; their state goes below `dir`.
 pub fn start(which: Impl, shape: Shape, dir: &Path, chain: &Chain) -> Result<Box<dyn Rig>> {
     Ok(match which {
-        Impl::Windlass | Impl::WindlassMemory => Box::new(windlass::Nodes::start(shape, dir, chain)?),
+        Impl::Windlass | Impl::WindlassNoStore => {
+            Box::new(windlass::Nodes::start(shape, dir, chain, which == Impl::WindlassNoStore)?)
+        }
         Impl::LdkNode => Box::new(ldk_node::Nodes::start(shape, dir, chain)?),
     })
 }

@@ -22,15 +22,17 @@ const CAPACITY: Amount = Amount::from_int_btc(4);
 pub struct Nodes {
     shape: Shape,
     nodes: Vec<Windlass>,
+    no_store: bool,
 }
 
 impl Nodes {
-    pub fn start(shape: Shape, dir: &Path, chain: &Chain) -> Result<Self> {
+    /// Starts them; with `no_store`, their stores are switched off once the channels are open.
+    pub fn start(shape: Shape, dir: &Path, chain: &Chain, no_store: bool) -> Result<Self> {
         let start = |at: usize| {
             let name = format!("w{at}");
             Windlass::start(&name, &dir.join(&name), chain, THREADS)
         };
-        Ok(Self { shape, nodes: (0..=shape.hops).map(start).collect::<Result<_>>()? })
+        Ok(Self { shape, nodes: (0..=shape.hops).map(start).collect::<Result<_>>()?, no_store })
     }
 
     fn first(&self) -> Result<&Windlass> {
@@ -87,6 +89,9 @@ impl Rig for Nodes {
             let invoice = self.invoices(1, 1)?.pop().context("an invoice")?;
             Ok(payer.pay(&invoice).ok())
         })?;
+        for node in self.nodes.iter().filter(|_| self.no_store) {
+            node.node()?.forget_everything();
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Payments per second over one channel between two nodes.
+//! Payments per second over one channel between two nodes, through their HTTP APIs.
 
 use crate::{
     Setup,
@@ -16,7 +16,7 @@ const AMOUNT_SAT: u64 = 1_000;
 const RUNS: [(usize, usize); 2] = [(1, 200), (40, 1_200)];
 
 pub fn run(setup: &Setup, report: &mut Report) -> Result<()> {
-    let network = setup.network("bench-channels");
+    let network = setup.network("bench-api");
     network.ok(&["channel", "open", "alice", "bob", "0.1btc"]);
     let alice = WalletClient::new(network.api("alice"));
     let bob = WalletClient::new(network.api("bob"));

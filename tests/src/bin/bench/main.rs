@@ -2,9 +2,9 @@
 //!
 //! Each bench starts a network of its own (4 members, 3 nodes, a real bitcoind), drives it through
 //! the APIs that everybody uses, and prints a row per measurement; the same rows go as JSON lines
-//! to `target/bench/<name>.jsonl`. Everything shares this machine's cores, the load included.
+//! to `target/bench/<name>.jsonl`. The Lightning node alone, beside another make, is measured in `tests/bench-rivals`. Everything shares this machine's cores, the load included.
 
-mod channels;
+mod api;
 mod peg;
 mod report;
 mod sidechain;
@@ -18,8 +18,7 @@ use windlass_tests::Network;
 /// A bench and its name.
 type Bench = (&'static str, fn(&Setup, &mut Report) -> Result<()>);
 
-const BENCHES: &[Bench] =
-    &[("up", up::run), ("channels", channels::run), ("sidechain", sidechain::run), ("peg", peg::run)];
+const BENCHES: &[Bench] = &[("up", up::run), ("api", api::run), ("sidechain", sidechain::run), ("peg", peg::run)];
 
 /// What all benches share.
 struct Setup {
