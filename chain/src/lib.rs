@@ -25,6 +25,6 @@ pub use fees::{FeeSource, StaticFees};
 pub use follow::{Event, FollowError, Follower, POLL_INTERVAL};
 pub use merkle::{merkle_proof, verify_merkle_proof};
 pub use wallet::{
-    Balance, BuildError, Built, BuiltMany, Quantity, SendError, SignError, SyncError, Wallet, WalletError, WalletSync,
-    WalletTx, WalletUtxo,
+    Balance, BuildError, Built, BuiltMany, Chosen, Quantity, SendError, SignError, SyncError, Wallet, WalletError,
+    WalletSync, WalletTx, WalletUtxo,
 };

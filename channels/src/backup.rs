@@ -76,6 +76,19 @@ pub struct BackedUpChannel {
     pub announced: bool,
     /// The number that its keys follow from, in hex.
     pub keys: String,
+    /// A splice of it that waits for a block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub splice: Option<BackedUpSplice>,
+}
+
+/// The funding output that a splice makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackedUpSplice {
+    /// Where.
+    pub funding: OutPoint,
+    /// Its value.
+    #[serde(with = "bitcoin::amount::serde::as_sat", rename = "capacity_sat")]
+    pub capacity: Amount,
 }
 
 /// A backup's content.

@@ -123,6 +123,8 @@ impl Config {
         config.accept_forwards_to_priv_channels = true;
         // We look at each request: its push is the opening balance, and anchors need a reserve.
         config.manually_accept_inbound_channels = true;
+        // A peer may add to a channel, or take out of its own part of it: we give nothing and pay nothing.
+        config.reject_inbound_splices = false;
         config
     }
 }

@@ -4,7 +4,7 @@ use crate::book::BookError;
 use crate::limits::away_words;
 use crate::{ChannelId, Obstacle, PaymentFailure, PaymentHash};
 use bitcoin::secp256k1::PublicKey;
-use bitcoin::{Amount, Network};
+use bitcoin::{Amount, Network, Txid};
 use std::net::SocketAddr;
 use windlass_chain::{RpcError, SyncError};
 use windlass_types::Msat;
@@ -131,6 +131,77 @@ pub enum OpenError {
     NotDurable,
 }
 
+/// Why a channel was not spliced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpliceError {
+    /// There is no open channel with this id.
+    #[error("there is no open channel {0}")]
+    Unknown(ChannelId),
+    /// The peer is not connected.
+    #[error("{peer} is not connected, and a splice takes both: try again when it is back")]
+    Offline {
+        /// The peer.
+        peer: PublicKey,
+    },
+    /// There is one already.
+    #[error("channel {channel} has a splice that waits for {txid}: one at a time, and its fee can't be raised")]
+    Pending {
+        /// Which.
+        channel: ChannelId,
+        /// The splice that waits.
+        txid: Txid,
+    },
+    /// One is being agreed on.
+    #[error("channel {0} is being spliced: wait for that")]
+    Busy(ChannelId),
+    /// The wallet has too little.
+    #[error(
+        "there are {have} in blocks to spend, the splice needs {need} (with its fee and {reserve} kept for closes)"
+    )]
+    InsufficientFunds {
+        /// What may be spent now, in blocks.
+        have: Amount,
+        /// The amount, the fee and the reserve.
+        need: Amount,
+        /// What stays in the wallet to lift the fees of closes by force.
+        reserve: Amount,
+    },
+    /// Below what the network relays.
+    #[error("{amount} is too small: the network relays {least} or more to this address")]
+    TooSmall {
+        /// As asked.
+        amount: Amount,
+        /// The least.
+        least: Amount,
+    },
+    /// A fee rate that can't be meant.
+    #[error("{asked} sat/vB is no fee rate for a splice: it takes {least} to {most}")]
+    FeeRate {
+        /// As asked.
+        asked: u64,
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// LDK or the peer said no. LDK gives a peer's reason to its log alone.
+    #[error("channel {channel} was not spliced: {reason}")]
+    Refused {
+        /// Which.
+        channel: ChannelId,
+        /// LDK's words.
+        reason: String,
+    },
+    /// The peer did not finish in time.
+    #[error(
+        "the peer did not finish splicing channel {0} in time and may yet: look at the channel before you try again"
+    )]
+    TimedOut(ChannelId),
+    /// The disk failed.
+    #[error("the node can't make anything durable and stops")]
+    NotDurable,
+}
+
 /// Why a channel was not found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
@@ -154,6 +225,16 @@ fn list(ids: &[ChannelId]) -> String {
 /// Why a channel was not closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
+    /// A splice is not locked in yet.
+    #[error(
+        "channel {channel} has a splice that waits for {txid}: close it when that has its confirmations, or by force"
+    )]
+    Splicing {
+        /// Which.
+        channel: ChannelId,
+        /// The splice that waits.
+        txid: Txid,
+    },
     /// There is no such open channel.
     #[error("{0} is no open channel")]
     Unknown(ChannelId),

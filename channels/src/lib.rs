@@ -21,12 +21,12 @@ mod node;
 mod record;
 mod uri;
 
-pub use backup::{BackedUpChannel, Backup, BackupError};
+pub use backup::{BackedUpChannel, BackedUpSplice, Backup, BackupError};
 pub use book::BookError;
 pub use config::{Config, InboundLimits, Parts};
 pub use error::{
-    CloseError, ConnectError, FindError, InvoiceError, OfferError, OpenError, PayError, PolicyError, StartError,
-    WaitError,
+    CloseError, ConnectError, FindError, InvoiceError, OfferError, OpenError, PayError, PolicyError, SpliceError,
+    StartError, WaitError,
 };
 pub use hold::{
     CLAIM_BUFFER_BLOCKS, FINAL_CLTV_DELTA_MAX, FINAL_CLTV_DELTA_MIN, FINAL_CLTV_DELTA_USUAL, HOLD_MARGIN_BLOCKS, Held,
@@ -36,8 +36,8 @@ pub use ids::{ChannelId, HexError, OfferId, PaymentHash, PeerAddress, PeerAddres
 pub use limits::{Forward, MAX_CLTV, MaxFee, Obstacle, PayLimits, Probe, RETRY_FOR};
 pub use model::{
     Channel, ChannelState, Direction, Event, Info, Offer, Payment, PaymentFailure, PaymentKind, PaymentState, Peer,
-    Policy,
+    PendingSplice, Policy,
 };
 pub use names::{NameAnswer, NameResolver, NoNames};
-pub use node::{Node, OpenRequest};
-pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding, Loss};
+pub use node::{Node, OpenRequest, SpliceOut};
+pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding, Loss, SpliceRecord};

@@ -2,7 +2,7 @@
 
 use crate::{ChannelId, OfferId, PaymentHash};
 use bitcoin::secp256k1::PublicKey;
-use bitcoin::{Amount, OutPoint};
+use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
 use windlass_types::{BlockRef, BtcHeight, Msat};
 
@@ -99,6 +99,19 @@ pub struct Channel {
     pub confirmations: u32,
     /// The confirmations that both ends wait for.
     pub confirmations_required: u32,
+    /// A splice of it that is not locked in yet; the figures above are those without it.
+    pub splice: Option<PendingSplice>,
+}
+
+/// A splice that both ends have signed, and that has not got the confirmations that both wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingSplice {
+    /// Its transaction.
+    pub txid: Txid,
+    /// The channel's capacity once it is locked in.
+    pub capacity: Amount,
+    /// Its block, once it is in one.
+    pub height: Option<BtcHeight>,
 }
 
 /// Which way a payment went.
@@ -290,6 +303,20 @@ pub enum Event {
     ChannelReady {
         /// Which.
         channel: ChannelId,
+    },
+    /// Both have signed a splice: it waits for a block, and the channel goes on meanwhile.
+    SplicePending {
+        /// Which.
+        channel: ChannelId,
+        /// The splice's transaction.
+        txid: Txid,
+    },
+    /// A splice is locked in: the channel has its new capacity.
+    ChannelSpliced {
+        /// Which.
+        channel: ChannelId,
+        /// The splice's transaction.
+        txid: Txid,
     },
     /// A channel is closed; its money may still be on the way to the wallet.
     ChannelClosed {

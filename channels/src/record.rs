@@ -64,6 +64,33 @@ pub struct Funding {
     pub height: Option<BtcHeight>,
     /// The fee that our wallet paid for it; zero if the peer funded.
     pub fee: Amount,
+    /// The output's value: the channel's capacity at the opening.
+    pub value: Amount,
+}
+
+/// A transaction that made the channel larger or smaller while it went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpliceRecord {
+    /// The transaction.
+    pub txid: Txid,
+    /// The funding output that it spends.
+    pub from: OutPoint,
+    /// The funding output that it makes.
+    pub to: OutPoint,
+    /// The new output's value.
+    pub value: Amount,
+    /// Its block, once confirmed.
+    pub height: Option<BtcHeight>,
+    /// From our wallet into the channel.
+    pub added: Amount,
+    /// From our balance in the channel to an address; nothing of a peer's splice.
+    pub removed: Amount,
+    /// That address is our wallet's.
+    pub to_wallet: bool,
+    /// The fee that came out of our balance.
+    pub fee: Amount,
+    /// The fee that our wallet paid.
+    pub wallet_fee: Amount,
 }
 
 /// The end of a channel.
@@ -107,7 +134,8 @@ pub struct Loss {
 
 /// A channel's account.
 ///
-/// Once [`Self::settled`]: `opening + received + forwarded_in - sent - forwarded_out = balance`, and
+/// `opening + received + forwarded_in - sent - forwarded_out = balance`, with what splices added, less
+/// what they removed and the fees of that (as soon as both have signed). Once [`Self::settled`],
 /// `balance + gift + penalty = closing.fee + closing.anchors + closing.rounding + closing.in_flight +
 /// closing.taken + gross of all arrivals`, where an arrival's `gross = net + fee`.
 /// [`Self::difference_msat`] is what is missing.
@@ -121,10 +149,14 @@ pub struct ChannelRecord {
     pub we_funded: bool,
     /// It was announced in gossip.
     pub announced: bool,
-    /// The funding output's value.
+    /// The value of the funding output that holds it now, or did at its end.
     pub capacity: Amount,
+    /// That output, after all splices that are in blocks.
+    pub outpoint: OutPoint,
     /// The funding transaction.
     pub funding: Funding,
+    /// Its splices, oldest first. Those that a close has made impossible are left out.
+    pub splices: Vec<SpliceRecord>,
     /// It was restored from a backup: what happened in it before is lost, and `opening` is what came back.
     pub restored: bool,
     /// Our balance at the opening, after what was pushed.
@@ -172,10 +204,22 @@ impl ChannelRecord {
         anchors.map(|arrival| arrival.gross).sum()
     }
 
-    /// What the chain cost us in all: funding, close, sweeps, and what the wallet paid on top.
+    /// What splices added to our balance.
+    pub fn spliced_in(&self) -> Amount {
+        self.splices.iter().map(|splice| splice.added).sum()
+    }
+
+    /// What splices took out of our balance, the fees left out, and those fees.
+    pub fn spliced_out(&self) -> (Amount, Amount) {
+        let removed = self.splices.iter().map(|splice| splice.removed).sum();
+        (removed, self.splices.iter().map(|splice| splice.fee).sum())
+    }
+
+    /// What the chain cost us in all: funding, splices, close, sweeps, and what the wallet paid on top.
     pub fn chain_fees(&self) -> Amount {
         let arrivals: Amount = self.arrivals.iter().map(|arrival| arrival.fee + arrival.wallet_fee).sum();
         let closing = self.closing.as_ref().map_or(Amount::ZERO, |closing| closing.fee + closing.anchors);
-        self.funding.fee + closing + arrivals
+        let splices: Amount = self.splices.iter().map(|splice| splice.fee + splice.wallet_fee).sum();
+        self.funding.fee + splices + closing + arrivals
     }
 }

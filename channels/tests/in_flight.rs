@@ -3,18 +3,13 @@
 
 mod harness;
 
+use harness::books::check_statement;
 use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::{Duration, Instant};
 use windlass_channels::{
     ArrivalKind, ChannelId, ChannelRecord, Direction, FINAL_CLTV_DELTA_USUAL, HoldRequest, HoldState, PaymentHash,
     PaymentState, Preimage,
 };
-
-fn expected_wallet(start: u64, record: &ChannelRecord) -> u64 {
-    let funded = if record.we_funded { record.capacity.to_sat() } else { 0 };
-    let wallet_fees: u64 = record.arrivals.iter().map(|arrival| arrival.wallet_fee.to_sat()).sum();
-    start + record.arrived().to_sat() - funded - record.funding.fee.to_sat() - wallet_fees
-}
 
 const START: u64 = 5_000_000_000;
 
@@ -53,7 +48,7 @@ fn settled(chain: &Chain, peer: &Peer, others: &[&Peer], channel: ChannelId) -> 
         let record = peer.node().record(channel).expect("a record");
         if record.settled {
             assert_eq!(record.difference_msat, 0, "{record:#?}");
-            assert_eq!(peer.wallet().balance().total().to_sat(), expected_wallet(START, &record), "{record:#?}");
+            check_statement(chain, peer, START);
             return record;
         }
         assert!(Instant::now() < end, "{record:#?}");

@@ -2,6 +2,7 @@
 
 mod harness;
 
+use harness::books::{check_open, check_statement};
 use harness::{Chain, Peer, eventually, funded};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -130,6 +131,7 @@ fn a_trusted_peers_channel_is_used_at_once() {
     for end in [&alice, &bob] {
         let record = eventually("it is settled", || end.node().record(channel.id).filter(|record| record.settled));
         assert_eq!(record.difference_msat, 0, "{record:#?}");
+        check_statement(&chain, end, 5_000_000_000);
     }
 }
 
@@ -166,7 +168,7 @@ fn several_channels_share_one_transaction_or_none_is_opened() {
         alice.pay(peer, 10_000_000);
     }
     // Both accounts together bear the one fee.
-    let records = alice.node().records();
-    let fee: u64 = records.iter().map(|record| record.funding.fee.to_sat()).sum();
-    assert_eq!(alice.wallet().balance().total().to_sat(), 5_000_000_000 - 500_000 - fee);
+    for end in [&alice, &bob, &carol] {
+        check_open(&chain, end, 5_000_000_000);
+    }
 }

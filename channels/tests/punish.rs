@@ -3,19 +3,13 @@
 mod harness;
 
 use bitcoin::{Amount, Txid};
+use harness::books::check_statement;
 use harness::{Chain, Peer, eventually, funded, sat};
 use std::collections::BTreeMap;
 use windlass_channels::{ArrivalKind, Channel, ChannelId, ChannelRecord, CloseKind};
 use windlass_types::Msat;
 
 const START: u64 = 5_000_000_000;
-
-/// What the wallet must hold if the account is right.
-fn expected_wallet(record: &ChannelRecord) -> u64 {
-    let funded = if record.we_funded { record.capacity.to_sat() } else { 0 };
-    let wallet_fees: u64 = record.arrivals.iter().map(|arrival| arrival.wallet_fee.to_sat()).sum();
-    START + record.arrived().to_sat() - funded - record.funding.fee.to_sat() - wallet_fees
-}
 
 /// The cheat goes back to a state in which it had more, and publishes that while its peer is away.
 fn cheat(chain: &Chain, cheat: &mut Peer, honest: &mut Peer, channel: &Channel, pays_sat: u64) {
@@ -72,7 +66,7 @@ fn a_tower_punishes_while_the_victim_is_down() {
     let taken = record.arrivals.iter().find(|arrival| arrival.kind == ArrivalKind::Penalty).expect("a penalty");
     assert_eq!(taken.txid, justice.compute_txid());
     assert!(record.penalty > Msat::ZERO, "{record:#?}");
-    assert_eq!(alice.wallet().balance().total().to_sat(), expected_wallet(&record), "{record:#?}");
+    check_statement(&chain, &alice, START);
 }
 
 fn settle(chain: &Chain, peer: &Peer, other: &Peer, id: ChannelId) -> ChannelRecord {
@@ -110,7 +104,7 @@ fn check(chain: &Chain, honest: &mut Peer, mallory: &Peer, channel: &Channel, pa
     let theirs = record.capacity.to_sat() * 1000 - record.balance.get();
     let cost = if record.we_funded { 0 } else { (closing.transaction_fee.to_sat() + 660) * 1000 };
     assert_eq!(record.penalty.get(), theirs - cost, "{record:#?}");
-    assert_eq!(honest.wallet().balance().total().to_sat(), expected_wallet(&record), "{record:#?}");
+    check_statement(chain, honest, START);
 
     // The cheat's account of it, as it was in the state that it went back to.
     let lost = settle(chain, mallory, honest, channel.id);
@@ -121,7 +115,7 @@ fn check(chain: &Chain, honest: &mut Peer, mallory: &Peer, channel: &Channel, pa
     assert_eq!(losses, justice, "{lost:#?}");
     assert_eq!(closing.taken, justice.values().copied().sum());
     assert_eq!(lost.penalty, Msat::ZERO);
-    assert_eq!(mallory.wallet().balance().total().to_sat(), expected_wallet(&lost), "{lost:#?}");
+    check_statement(chain, mallory, START);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod harness;
 
+use harness::books::check_statement;
 use harness::{Chain, eventually, funded};
 use windlass_channels::ArrivalKind;
 
@@ -41,4 +42,5 @@ fn a_child_pays_for_a_commitment_that_alone_is_refused() {
     chain.mine(2, &[&alice]);
     let record = eventually("all is back", || alice.node().record(channel.id).filter(|record| record.settled));
     assert_eq!((record.difference_msat, record.claimable_at), (0, None), "{record:#?}");
+    check_statement(&chain, &alice, 5_000_000_000);
 }

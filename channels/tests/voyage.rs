@@ -2,6 +2,7 @@
 
 mod harness;
 
+use harness::books::{check_open, check_statement};
 use harness::{Chain, Peer, eventually, funded, msat, sat};
 use windlass_channels::{ArrivalKind, ChannelRecord, CloseKind};
 use windlass_types::Msat;
@@ -69,6 +70,10 @@ fn open_pay_route_close() {
     assert_eq!((ours.ours, ours.theirs), (theirs.theirs, theirs.ours));
     assert_eq!(ours.ours, alice.node().record(first.id).expect("a record").balance);
 
+    for peer in [&alice, &bob, &carol] {
+        check_open(&chain, peer, START);
+    }
+
     // Together.
     alice.on(move |node| async move { node.close_channel(first.id, false).await }).expect("it closes");
     chain.wait_mempool(1);
@@ -96,6 +101,7 @@ fn open_pay_route_close() {
     assert_eq!(kinds, [ArrivalKind::Anchor, ArrivalKind::Sweep]);
 
     for peer in [&alice, &bob, &carol] {
+        check_statement(&chain, peer, START);
         let records = check_settled(peer, &chain);
         let balance = peer.wallet().balance();
         assert_eq!(balance.total().to_sat(), expected_wallet(START, &records), "{}: {records:#?}", peer.name);

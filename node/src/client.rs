@@ -340,6 +340,18 @@ impl WalletClient {
         self.0.post("/channels", request, SHORT).await
     }
 
+    /// Splices a channel; the splice is broadcast when this returns.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn splice_channel(
+        &self,
+        id: &str,
+        request: &crate::api::splice::SpliceRequest,
+    ) -> Result<ChannelInfo, ApiError> {
+        self.0.post(&format!("/channels/{id}/splice"), request, SHORT).await
+    }
+
     /// Closes a channel; the closing transaction is broadcast when this returns.
     ///
     /// # Errors

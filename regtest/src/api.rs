@@ -26,6 +26,7 @@
 //! | `node/restore` | [`NodeRestore`] | [`Restored`] (started again) |
 //! | `channel/open` | [`ChannelOpen`] | `ChannelInfo` |
 //! | `channel/list` | [`ChannelList`] | `Vec<NodeChannel>` |
+//! | `channel/splice` | [`ChannelSplice`] | `ChannelInfo` (locked in) |
 //! | `channel/close` | [`ChannelClose`] | `ChannelInfo` (closed, all money back on chain) |
 //! | `invoice` | [`Invoice`] | `InvoiceAnswer` |
 //! | `invoice/hold` | [`Hold`] | `HoldAnswer` |
@@ -411,6 +412,26 @@ pub struct NodeChannel {
     /// The channel.
     #[serde(flatten)]
     pub channel: ChannelInfo,
+}
+
+/// Splice a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelSplice {
+    /// Which end does it.
+    pub node: String,
+    /// A channel's id or a unique prefix.
+    pub id: String,
+    /// Into the channel or out of it.
+    pub way: windlass_node::api::splice::SpliceWay,
+    /// How much; the fee comes on top.
+    #[serde(with = "sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// A Bitcoin address or a node's name, for what goes out; the own wallet without.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// In sat/vB; the usual rate without.
+    #[serde(default)]
+    pub fee_rate: Option<u64>,
 }
 
 /// Close a channel.

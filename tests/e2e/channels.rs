@@ -35,6 +35,15 @@ fn a_channel_opens_pays_and_closes_to_the_satoshi() {
     let payments = network.ok(&["payment", "list", "carol"]);
     assert_eq!(payments.as_array().map(Vec::len), Some(2), "{payments}");
 
+    // More into the first, and a part of it out again to carol, while it goes on.
+    let id = text(&first, "id");
+    let spliced = network.ok(&["channel", "splice", "in", "alice", &id, "500000sat"]);
+    assert_eq!(number(&spliced, "capacity_sat"), number(&first, "capacity_sat") + 500_000, "{spliced}");
+    let spliced =
+        network.ok(&["channel", "splice", "out", "alice", &id, "200000sat", "--to", "carol", "--fee-rate", "3"]);
+    assert!(number(&spliced, "capacity_sat") < number(&first, "capacity_sat") + 300_000, "{spliced}");
+    pay(&network, "alice", "bob", "10000sat");
+
     let open = statement(&network, "bob");
     assert_eq!(open["channels"].as_array().map(Vec::len), Some(2), "{open:#}");
 
@@ -48,7 +57,9 @@ fn a_channel_opens_pays_and_closes_to_the_satoshi() {
         for channel in statement["channels"].as_array().expect("channels") {
             assert_eq!(channel["state"], "closed", "{node}: {channel:#}");
             let earned = i128::from(number(channel, "opening_msat")) + i128::from(number(channel, "received_msat"))
-                - i128::from(number(channel, "sent_msat"));
+                - i128::from(number(channel, "sent_msat"))
+                + i128::from(number(channel, "spliced_in_sat")) * 1000
+                - i128::from(number(channel, "spliced_out_sat") + number(channel, "splice_fees_sat")) * 1000;
             assert_eq!(earned, i128::from(number(channel, "closing_msat")), "{node}: {channel:#}");
             let settled = number(channel, "returned_sat") * 1000
                 + number(channel, "fees_sat") * 1000

@@ -3,7 +3,10 @@
 use super::{SignError, Wallet, WalletError};
 use crate::{Bitcoind, BroadcastError};
 use bdk_wallet::error::CreateTxError;
-use bitcoin::{Amount, FeeRate, OutPoint, ScriptBuf, Transaction};
+use bitcoin::absolute::LockTime;
+use bitcoin::hashes::Hash as _;
+use bitcoin::{Amount, FeeRate, OutPoint, ScriptBuf, Transaction, Weight};
+use windlass_types::BtcHeight;
 
 /// How much to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,22 @@ pub struct BuiltMany {
     pub transaction: Transaction,
     /// What it pays to the miner.
     pub fee: Amount,
+}
+
+/// Coins for a transaction that is built elsewhere; they are held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The coins: each with the transaction that made it, and which of its outputs it is.
+    pub coins: Vec<(Transaction, u32)>,
+    /// What they sum up to.
+    pub sum: Amount,
+}
+
+impl Chosen {
+    /// Where the coins are.
+    pub fn outpoints(&self) -> Vec<OutPoint> {
+        self.coins.iter().map(|(transaction, vout)| OutPoint::new(transaction.compute_txid(), *vout)).collect()
+    }
 }
 
 /// Why a transaction can't be built.
@@ -140,18 +159,26 @@ impl Wallet {
     }
 
     /// Builds and signs one transaction that pays several scripts. The coins are held: see
-    /// [`Self::release`].
+    /// [`Self::release`]. Its locktime (against fee sniping) is `height` or the wallet's own, whichever is
+    /// lower: who takes it may have read fewer blocks than the wallet.
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub fn build_many(&self, payments: &[(ScriptBuf, Amount)], rate: FeeRate) -> Result<BuiltMany, BuildError> {
+    pub fn build_many(
+        &self,
+        payments: &[(ScriptBuf, Amount)],
+        rate: FeeRate,
+        height: BtcHeight,
+    ) -> Result<BuiltMany, BuildError> {
         let mut inner = self.lock();
         let coins = inner.coins();
         let unspendable: Vec<OutPoint> =
             coins.iter().filter(|coin| !coin.spendable).map(|coin| coin.outpoint).collect();
+        let locktime = height.get().min(inner.bdk.latest_checkpoint().height());
+        let locktime = LockTime::from_height(locktime).map_err(|error| BuildError::Other(error.to_string()))?;
         let psbt = {
             let mut builder = inner.bdk.build_tx();
-            builder.fee_rate(rate).unspendable(unspendable);
+            builder.fee_rate(rate).unspendable(unspendable).nlocktime(locktime);
             for (script, amount) in payments {
                 builder.add_recipient(script.clone(), *amount);
             }
@@ -163,6 +190,44 @@ impl Wallet {
         drop(inner);
         let fee = psbt.fee().map_err(|error| BuildError::Other(error.to_string()))?;
         Ok(BuiltMany { transaction: self.sign_psbt(&psbt)?, fee })
+    }
+
+    /// Chooses coins that pay `amount` into a P2WSH output, with change, in a transaction that another
+    /// part of us builds at `rate` and that weighs `more` than ours would (inputs of others). Only coins in
+    /// blocks. They are held until they are seen spent or [released](Self::release_coins).
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn choose(&self, amount: Amount, more: Weight, rate: FeeRate) -> Result<Chosen, BuildError> {
+        // The same weight, whatever script it is.
+        let anything = ScriptBuf::new_p2wsh(&bitcoin::WScriptHash::all_zeros());
+        let target = rate.fee_wu(more).and_then(|fee| fee.checked_add(amount));
+        let target = target.filter(|target| *target <= Amount::MAX_MONEY).ok_or(BuildError::TooMuch(amount))?;
+        let mut inner = self.lock();
+        let coins = inner.coins();
+        let may = |coin: &&super::WalletUtxo| coin.spendable && coin.confirmed.is_some();
+        let have: Amount = coins.iter().filter(may).map(|coin| coin.output.value).sum();
+        let held: Amount = coins.iter().filter(|coin| coin.held).map(|coin| coin.output.value).sum();
+        let waiting = coins.iter().map(|coin| coin.output.value).sum::<Amount>() - have - held;
+        if have == Amount::ZERO {
+            return Err(BuildError::InsufficientFunds { have, need: target, waiting });
+        }
+        let others: Vec<OutPoint> = coins.iter().filter(|coin| !may(coin)).map(|coin| coin.outpoint).collect();
+        let mut builder = inner.bdk.build_tx();
+        builder.fee_rate(rate).unspendable(others).add_recipient(anything, target);
+        let psbt = builder.finish().map_err(|error| explain(error, Amount::ZERO, waiting))?;
+        let mut chosen = Chosen { coins: Vec::new(), sum: Amount::ZERO };
+        for input in &psbt.unsigned_tx.input {
+            let OutPoint { txid, vout } = input.previous_output;
+            let before = inner.bdk.tx_graph().get_tx(txid);
+            let before = before.ok_or_else(|| BuildError::Other(format!("{txid} is missing")))?;
+            chosen.coins.push((before.as_ref().clone(), vout));
+            let value = coins.iter().find(|coin| coin.outpoint == input.previous_output).map(|coin| coin.output.value);
+            chosen.sum += value.unwrap_or(Amount::ZERO);
+        }
+        inner.held.extend(psbt.unsigned_tx.input.iter().map(|input| input.previous_output));
+        self.save(&mut inner)?;
+        Ok(chosen)
     }
 
     /// Gives back the coins of a transaction that was built and will not be broadcast.

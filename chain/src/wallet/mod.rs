@@ -9,7 +9,7 @@ mod keys;
 mod sync;
 mod view;
 
-pub use build::{BuildError, Built, BuiltMany, Quantity, SendError};
+pub use build::{BuildError, Built, BuiltMany, Chosen, Quantity, SendError};
 pub use keys::SignError;
 pub use sync::{SyncError, WalletSync};
 pub use view::{Balance, WalletTx, WalletUtxo};

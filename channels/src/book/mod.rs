@@ -10,11 +10,13 @@ mod holds;
 mod journal;
 mod payments;
 mod rows;
+mod splice;
 mod trace;
 
 pub(crate) use holds::Arrived;
 pub(crate) use payments::now;
 pub(crate) use rows::{Closed, Facts, Flow, Opening};
+pub(crate) use splice::{Asked, FundingNotes, Splice};
 pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
 
 use journal::Journal;

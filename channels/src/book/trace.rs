@@ -185,7 +185,7 @@ impl Watched {
         for (id, facts) in pages.facts.iter().filter(|(id, facts)| !pages.is_buried(id, facts, height)) {
             let trace = pages.traces.get(id);
             watched.fundings.insert(facts.funding, *id);
-            watched.funding_txids.entry(facts.funding.txid).or_default().push(*id);
+            watched.funding_txids.entry(facts.first_funding().0.txid).or_default().push(*id);
             let Some(trace) = trace else { continue };
             if let Some(close) = &trace.close {
                 watched.add_close(*id, close);
@@ -231,6 +231,15 @@ impl Tracer {
         }
         for input in &tx.input {
             let Some(id) = watched.fundings.get(&input.previous_output).copied() else { continue };
+            if let Some(facts) = pages.facts.get_mut(&id) {
+                touched.push(Row::Facts(id));
+                if let Some(to) = facts.splice_confirmed(input.previous_output, txid, height) {
+                    watched.fundings.insert(to, id);
+                    continue;
+                }
+                // Their coins are the wallet's to spend again.
+                self.wallet.release_coins(facts.splices_end());
+            }
             let outputs = tx.output.iter();
             let outputs = outputs.map(|output| CloseOutput {
                 value_sat: output.value.to_sat(),
@@ -409,6 +418,12 @@ impl Listen for Tracer {
             for (id, trace) in &mut pages.traces {
                 if trace.forget_above(height) {
                     touched.push(Row::Trace(*id));
+                }
+            }
+            for (id, facts) in pages.facts.iter_mut().filter(|(_, facts)| !facts.splices.is_empty()) {
+                let closed = pages.traces.get(id).is_some_and(|trace| trace.close.is_some());
+                if facts.forget_splices_above(height, closed) {
+                    touched.push(Row::Facts(*id));
                 }
             }
             pages.tip = Some(BlockRef::new(height, fork.block_hash));

@@ -1,6 +1,7 @@
 //! LDK's transactions on their way to bitcoind.
 
 use super::kv::Kv;
+use crate::book::FundingNotes;
 use bitcoin::Transaction;
 use lightning::chain::chaininterface::BroadcasterInterface;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +17,11 @@ const QUEUE_LEN: usize = 1024;
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Queues what LDK wants broadcast; [`Relay::run`] sends it.
-#[derive(Debug)]
 pub(crate) struct Broadcaster {
     queue: mpsc::Sender<Vec<Transaction>>,
     queued: AtomicU64,
     sent: watch::Sender<u64>,
+    notes: Box<dyn FundingNotes>,
 }
 
 /// The other end of the queue.
@@ -31,10 +32,11 @@ pub(crate) struct Relay {
     bitcoind: Bitcoind,
 }
 
-pub(crate) fn pair(bitcoind: Bitcoind) -> (Broadcaster, Relay) {
+pub(crate) fn pair(bitcoind: Bitcoind, notes: impl FundingNotes + 'static) -> (Broadcaster, Relay) {
     let (sender, queue) = mpsc::channel(QUEUE_LEN);
     let sent = watch::Sender::new(0);
-    (Broadcaster { queue: sender, queued: AtomicU64::new(0), sent: sent.clone() }, Relay { queue, sent, bitcoind })
+    let (notes, queued) = (Box::new(notes), AtomicU64::new(0));
+    (Broadcaster { queue: sender, queued, sent: sent.clone(), notes }, Relay { queue, sent, bitcoind })
 }
 
 impl Broadcaster {
@@ -51,6 +53,8 @@ impl Broadcaster {
 
 impl BroadcasterInterface for Broadcaster {
     fn broadcast_transactions(&self, transactions: &[&Transaction]) {
+        // LDK names a splice's transaction only here, and hands it out once: it goes with the same commit.
+        transactions.iter().for_each(|transaction| self.notes.note(transaction));
         let package = transactions.iter().map(|&transaction| transaction.clone()).collect();
         match self.queue.try_send(package) {
             Ok(()) => drop(self.queued.fetch_add(1, Ordering::AcqRel)),

@@ -218,7 +218,7 @@ pub(crate) async fn load(config: &Config, parts: &Parts, book: &Arc<Book>) -> Re
     let kv = Arc::new(Kv::new(Arc::clone(&parts.store)));
     let keys = Arc::new(Keys::new(&config.seed, Arc::clone(&parts.wallet)));
     let fees = Arc::new(Fees(Arc::clone(&parts.fees)));
-    let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone());
+    let (broadcaster, relay) = broadcast::pair(parts.bitcoind.clone(), Arc::clone(book));
     let broadcaster = Arc::new(broadcaster);
     let tower =
         config.tower.clone().map(|folder| Tower::new(folder, Arc::clone(&kv), Arc::clone(&keys), Arc::clone(&fees)));

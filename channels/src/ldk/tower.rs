@@ -43,6 +43,12 @@ struct Channel {
     waiting: VecDeque<State>,
 }
 
+/// The justice transaction, once the peer has revoked the state.
+fn sign(monitor: &ChannelMonitor<InMemorySigner>, state: &State) -> Option<Transaction> {
+    let unsigned = deserialize_hex::<Transaction>(&state.justice).ok()?;
+    monitor.sign_to_local_justice_tx(unsigned, 0, state.value_sat, state.number).ok()
+}
+
 /// Writes justice transactions as states are revoked.
 pub(crate) struct Tower {
     folder: PathBuf,
@@ -76,17 +82,22 @@ impl Tower {
         while channel.waiting.len() > WAITING_MAX {
             channel.waiting.pop_front();
         }
-        while let Some(state) = channel.waiting.front() {
-            let Ok(unsigned) = deserialize_hex::<Transaction>(&state.justice) else { break };
+        let (mut revoked, mut written) = (None, true);
+        channel.waiting.retain(|state| {
             // It fails until the peer has revoked the state.
-            let Ok(signed) = monitor.sign_to_local_justice_tx(unsigned, 0, state.value_sat, state.number) else {
-                break;
-            };
+            let Some(signed) = sign(monitor, state).filter(|_| written) else { return true };
             if let Err(error) = self.write(&id, &signed) {
                 tracing::error!(%error, folder = %self.folder.display(), "no data for the watchtower");
-                break;
+                written = false;
+                return true;
             }
-            channel.waiting.pop_front();
+            revoked = Some(state.number);
+            false
+        });
+        // States are numbered downwards. What is older and can't be signed spends a funding output that a splice
+        // has spent: it can't be published any more.
+        if let Some(number) = revoked.filter(|_| written) {
+            channel.waiting.retain(|state| state.number < number);
         }
         if let Ok(value) = serde_json::to_vec(&channel)
             && let Err(error) = self.kv.write(WAITING, "", &id, value)

@@ -72,6 +72,7 @@ impl Node {
                 _ = ping.tick() => self.peer_manager.timer_tick_occurred(),
                 _ = rebroadcast.tick() => {
                     self.chain_monitor.rebroadcast_pending_claims();
+                    self.rebroadcast_splices();
                     self.sweep();
                 }
                 _ = keep_scorer.tick() => {
@@ -158,7 +159,7 @@ impl Node {
         self.kv.write("", "", SCORER_PERSISTENCE_KEY, bytes).expect("staging can't fail");
     }
 
-    fn keep_graph(&self) {
+    pub(super) fn keep_graph(&self) {
         let bytes = self.graph.encode();
         self.kv.write("", "", NETWORK_GRAPH_PERSISTENCE_KEY, bytes).expect("staging can't fail");
     }

@@ -1,8 +1,8 @@
 //! The channel backup, written whenever a channel comes or goes, and the way back from it.
 
 use super::Node;
-use crate::backup::{BackedUpChannel, Backup, BackupError};
-use crate::book::{Book, Claim, ClaimKind, Closed, Facts, Opening, Pages, Row};
+use crate::backup::{BackedUpChannel, BackedUpSplice, Backup, BackupError};
+use crate::book::{Asked, Book, Claim, ClaimKind, Closed, Facts, Opening, Pages, Row, Splice};
 use crate::{ChannelId, CloseKind, Config, Parts};
 use bitcoin::{Amount, OutPoint, Transaction};
 use lightning::ln::types::ChannelId as LdkChannelId;
@@ -184,8 +184,28 @@ fn channels(pages: &Pages) -> Vec<BackedUpChannel> {
         we_funded: facts.we_funded,
         announced: facts.announce,
         keys: format!("{:032x}", facts.user_id),
+        splice: facts
+            .splices
+            .last()
+            .filter(|splice| splice.is_waiting())
+            .map(|splice| BackedUpSplice { funding: splice.to, capacity: Amount::from_sat(splice.to_sat) }),
     };
     open.chain(&pages.funding_now).map(read).collect()
+}
+
+/// A splice that waited for a block when the backup was written: it may be in one by now, or not.
+fn splice_of(channel: &BackedUpChannel, splice: &BackedUpSplice) -> Splice {
+    Splice {
+        asked: Asked::default(),
+        from: channel.funding,
+        from_sat: channel.capacity.to_sat(),
+        to: splice.funding,
+        to_sat: splice.capacity.to_sat(),
+        fee_sat: 0,
+        transaction: String::new(),
+        height: None,
+        dead: false,
+    }
 }
 
 fn insert(pages: &mut Pages, channel: &BackedUpChannel, user_id: u128) -> Vec<Row> {
@@ -211,6 +231,9 @@ fn insert(pages: &mut Pages, channel: &BackedUpChannel, user_id: u128) -> Vec<Ro
         scids: Vec::new(),
         closed: Some(Closed { kind: CloseKind::ForcedByPeer, reason: RESTORED.into(), balance_msat: 0 }),
         restored: true,
+        splicing: None,
+        splices: channel.splice.iter().map(|splice| splice_of(channel, splice)).collect(),
+        spending: Vec::new(),
     };
     pages.openings.insert(user_id, opening);
     pages.facts.insert(channel.id, facts);

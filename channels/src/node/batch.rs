@@ -137,7 +137,7 @@ impl Node {
 
     fn fund_batch(&self, parts: &[BatchPart]) -> Result<(), String> {
         let payments: Vec<(ScriptBuf, Amount)> = parts.iter().map(|part| (part.script.clone(), part.amount)).collect();
-        let built = self.parts.wallet.build_many(&payments, self.funding_rate()).map_err(|error| error.to_string())?;
+        let built = self.build_funding(&payments).map_err(|error| error.to_string())?;
         let (txid, fee) = (built.transaction.compute_txid(), built.fee.to_sat());
         let count = parts.len() as u64;
         self.book.write(|pages| {

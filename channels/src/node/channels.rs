@@ -2,7 +2,7 @@
 
 use super::{Node, count};
 use crate::book::{ANCHORS_SAT, Flow, Row};
-use crate::{Channel, ChannelId, ChannelState, FindError};
+use crate::{Channel, ChannelId, ChannelState, FindError, PendingSplice};
 use bitcoin::{Amount, OutPoint};
 use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
 use windlass_types::{BtcHeight, Msat};
@@ -62,7 +62,12 @@ impl Node {
         let outgoing: u64 = details.pending_outbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
         let incoming: u64 = details.pending_inbound_htlcs.iter().map(|htlc| htlc.amount_msat).sum();
         let reserve = details.unspendable_punishment_reserve.unwrap_or(0);
-        let ours = self.our_balance(details, id, reserve);
+        let funding = OutPoint::new(funding.txid, u32::from(funding.index));
+        let (splice, in_channel) = self.splice_of(id, funding);
+        let ours = match &splice {
+            Some(_) => in_channel.saturating_sub(outgoing),
+            None => Self::our_balance(details, in_channel, reserve),
+        };
         let all = capacity.to_sat().saturating_mul(1000);
         Some(Channel {
             id,
@@ -78,7 +83,8 @@ impl Node {
             can_send: Msat::new(if details.is_usable { details.next_outbound_htlc_limit_msat } else { 0 }),
             can_receive: Msat::new(if details.is_usable { details.inbound_capacity_msat } else { 0 }),
             reserve: Amount::from_sat(reserve),
-            funding: Some(OutPoint::new(funding.txid, u32::from(funding.index))),
+            funding: Some(funding),
+            splice,
             short_id: details.short_channel_id.map(short_id),
             confirmations: details.confirmations.unwrap_or(0),
             confirmations_required: details.confirmations_required.unwrap_or(0),
@@ -87,14 +93,28 @@ impl Node {
 
     /// LDK says what we can send, which is the balance less the reserve and, for the funder, the
     /// anchors. Below those it says zero, and only our own account knows.
-    fn our_balance(&self, details: &ChannelDetails, id: ChannelId, reserve_sat: u64) -> u64 {
+    fn our_balance(details: &ChannelDetails, by_account: u64, reserve_sat: u64) -> u64 {
         if details.outbound_capacity_msat > 0 {
             let anchors_sat = if details.is_outbound { ANCHORS_SAT } else { 0 };
             return details.outbound_capacity_msat + (reserve_sat + anchors_sat) * 1000;
         }
+        by_account
+    }
+
+    /// The splice that is not locked in yet, and our balance by our own account, without it. LDK says while
+    /// a splice waits what can be sent with it and without it, whichever is less.
+    fn splice_of(&self, id: ChannelId, funding: OutPoint) -> (Option<PendingSplice>, u64) {
         let pages = self.book.read();
+        let Some(facts) = pages.facts.get(&id) else { return (None, 0) };
         let flow = pages.flows.get(&id).copied().unwrap_or(Flow::default());
-        pages.facts.get(&id).map_or(0, |facts| facts.balance_msat(&flow))
+        let locked = facts.splices.iter().position(|splice| splice.to == funding).map_or(0, |at| at + 1);
+        let (before, after) = facts.splices.split_at(locked);
+        let waiting = after.iter().find(|splice| !splice.dead).map(|splice| PendingSplice {
+            txid: splice.to.txid,
+            capacity: Amount::from_sat(splice.to_sat),
+            height: splice.height,
+        });
+        (waiting, facts.balance_with(&flow, before.iter()))
     }
 
     fn is_in_gossip(&self, details: &ChannelDetails) -> bool {
@@ -138,8 +158,10 @@ impl Node {
                 let confirmed =
                     details.short_channel_id.filter(|_| details.confirmations.is_some_and(|depth| depth > 0));
                 let Some(height) = confirmed.and_then(|scid| u32::try_from(scid >> 40).ok()) else { continue };
+                let first = details.funding_txo.map(|funding| funding.into_bitcoin_outpoint());
+                let spliced = first != Some(facts.first_funding().0);
                 let trace = pages.traces.entry(id).or_default();
-                if trace.funded_at.is_none() {
+                if trace.funded_at.is_none() && !spliced {
                     trace.funded_at = Some(BtcHeight::new(height));
                     touched.push(Row::Trace(id));
                 }
@@ -148,14 +170,20 @@ impl Node {
         });
     }
 
-    /// How many channels need a reserve in the wallet: open, pending, or closed by force and not
-    /// resolved yet.
+    /// How many channels need a reserve in the wallet: open, pending if we fund them, or closed by force
+    /// and not resolved yet. One that a peer funds needs none before its funding is in a block (or the
+    /// peer is trusted without): anyone can propose as many as it likes.
     pub(super) fn channels_with_reserve(&self) -> u32 {
-        let mut ids: Vec<_> = self.channel_manager.list_channels().iter().map(|channel| channel.channel_id).collect();
+        let needs = |channel: &&ChannelDetails| {
+            channel.is_outbound || channel.is_channel_ready || channel.confirmations.is_some_and(|depth| depth > 0)
+        };
+        let listed = self.channel_manager.list_channels();
+        let mut ids: Vec<_> = listed.iter().filter(needs).map(|channel| channel.channel_id).collect();
+        let unfunded: Vec<_> = listed.iter().filter(|one| !needs(one)).map(|channel| channel.channel_id).collect();
         for id in self.chain_monitor.list_monitors() {
             let unresolved =
                 self.chain_monitor.get_monitor(id).is_ok_and(|monitor| !monitor.get_claimable_balances().is_empty());
-            if unresolved && !ids.contains(&id) {
+            if unresolved && !ids.contains(&id) && !unfunded.contains(&id) {
                 ids.push(id);
             }
         }

@@ -43,6 +43,10 @@ impl Node {
         let channels = self.channel_manager.list_channels();
         let details = channels.iter().find(|details| details.channel_id == id_of_ldk).ok_or(CloseError::Unknown(id))?;
         let peer = details.counterparty.node_id;
+        // A closing transaction spends the output that the splice spends: one of them would be for nothing.
+        if let Some(splice) = self.channel(id).and_then(|channel| channel.splice).filter(|_| !force) {
+            return Err(CloseError::Splicing { channel: id, txid: splice.txid });
+        }
         if !force && self.peer_manager.peer_by_node_id(&peer).is_none() {
             return Err(CloseError::Offline { peer });
         }

@@ -21,8 +21,10 @@ mod probe;
 mod records;
 mod room;
 mod route;
+mod splice;
 
 pub use open::OpenRequest;
+pub use splice::SpliceOut;
 
 use crate::book::Book;
 use crate::ldk::committer::Committer;
@@ -73,6 +75,8 @@ pub struct Node {
     queue: room::Queue,
     /// Channels that are to share one funding transaction.
     batches: Mutex<batch::Batches>,
+    /// One splice at a time is handed to LDK.
+    splice_turn: tokio::sync::Mutex<()>,
     /// One writer of the backup at a time.
     backup_turn: Mutex<()>,
 }
@@ -107,6 +111,7 @@ impl Node {
         node.start_committer();
         node.settle_the_past().await;
         node.open_gate();
+        node.resume_splices();
         node.note_resolved(node.synced_to().height);
         node.refresh_backup();
         let (relay, stopping) = (loaded_rest.relay, Arc::clone(&node));
@@ -163,6 +168,7 @@ impl Node {
             committing: Mutex::new(None),
             queue: room::Queue::default(),
             batches: Mutex::default(),
+            splice_turn: tokio::sync::Mutex::new(()),
             backup_turn: Mutex::new(()),
         };
         (Arc::new(node), Rest { relay: loaded.relay, tip: loaded.tip, headers: loaded.headers })

@@ -3,11 +3,12 @@
 use super::{Node, count};
 use crate::book::{Opening, Row};
 use crate::{Channel, ChannelId, OpenError, PeerAddress};
-use bitcoin::{Amount, Weight};
+use bitcoin::{Amount, ScriptBuf, Weight};
 use lightning::sign::EntropySource;
 use std::time::Duration;
 use tokio::time::Instant;
-use windlass_types::{Blocks, Msat};
+use windlass_chain::{BuildError, BuiltMany};
+use windlass_types::{Blocks, BtcHeight, Msat};
 
 /// Below this, a close by force costs more than there is.
 pub(super) const LEAST: Amount = Amount::from_sat(20_000);
@@ -153,6 +154,13 @@ impl Node {
     /// What must stay in the wallet for so many channels.
     pub(super) fn reserve_for(&self, channels: u32) -> Amount {
         self.config.anchor_reserve.checked_mul(u64::from(channels)).unwrap_or(Amount::MAX_MONEY)
+    }
+
+    /// A signed funding transaction. LDK takes none whose locktime is above its own next block, and the
+    /// wallet reads blocks before LDK does.
+    pub(super) fn build_funding(&self, payments: &[(ScriptBuf, Amount)]) -> Result<BuiltMany, BuildError> {
+        let height = BtcHeight::new(self.channel_manager.current_best_block().height);
+        self.parts.wallet.build_many(payments, self.funding_rate(), height)
     }
 
     /// The rate of funding transactions.

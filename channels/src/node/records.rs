@@ -1,8 +1,8 @@
 //! Each channel's account, made from what the book has noted.
 
 use super::Node;
-use crate::book::{ANCHOR_SAT, ANCHORS_SAT, ClaimKind, Closed, Facts, Flow, Pages, Row, Trace};
-use crate::{Arrival, ArrivalKind, ChannelId, ChannelRecord, CloseKind, Closing, Funding, Loss};
+use crate::book::{ANCHOR_SAT, ANCHORS_SAT, ClaimKind, Closed, Facts, Flow, Pages, Row, Splice, Trace};
+use crate::{Arrival, ArrivalKind, ChannelId, ChannelRecord, CloseKind, Closing, Funding, Loss, SpliceRecord};
 use bitcoin::{Amount, Txid};
 use lightning::chain::channelmonitor::Balance;
 use lightning::ln::types::ChannelId as LdkChannelId;
@@ -155,7 +155,14 @@ fn account(pages: &Pages, id: ChannelId, facts: &Facts, mut flow: Flow, trace: &
         we_funded: facts.we_funded,
         announced: facts.announce,
         capacity: Amount::from_sat(facts.capacity_sat),
-        funding: Funding { outpoint: facts.funding, height: trace.funded_at, fee: Amount::from_sat(funding_fee) },
+        outpoint: facts.funding,
+        funding: Funding {
+            outpoint: facts.first_funding().0,
+            height: trace.funded_at,
+            fee: Amount::from_sat(funding_fee),
+            value: Amount::from_sat(facts.first_funding().1),
+        },
+        splices: facts.splices.iter().filter(|splice| !splice.dead).map(splice).collect(),
         restored: facts.restored,
         opening: Msat::new(lost.unwrap_or_else(|| facts.opening_msat())),
         received: Msat::new(flow.received_msat),
@@ -172,6 +179,21 @@ fn account(pages: &Pages, id: ChannelId, facts: &Facts, mut flow: Flow, trace: &
         claimable_at: if pending > Amount::ZERO { open.claimable_at } else { None },
         settled,
         difference_msat,
+    }
+}
+
+fn splice(splice: &Splice) -> SpliceRecord {
+    SpliceRecord {
+        txid: splice.to.txid,
+        from: splice.from,
+        to: splice.to,
+        value: Amount::from_sat(splice.to_sat),
+        height: splice.height,
+        added: Amount::from_sat(splice.asked.in_sat),
+        removed: Amount::from_sat(splice.asked.out_sat),
+        to_wallet: splice.asked.to_wallet,
+        fee: Amount::from_sat(splice.fee_sat),
+        wallet_fee: Amount::from_sat(splice.asked.wallet_fee_sat),
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod books;
 pub mod stranger;
 
 use bitcoin::{Address, Amount, Network};

@@ -61,6 +61,11 @@ pub fn one(channel: &ChannelInfo) -> String {
     if let Some(funding) = channel.funding {
         text.push_str(&format!("  funding  {funding}\n"));
     }
+    if let Some(splice) = &channel.splice {
+        let at = splice.height.map_or_else(|| "unconfirmed".into(), |height| format!("in block {height}"));
+        let capacity = money::sat(splice.capacity);
+        text.push_str(&format!("  splice   {} ({at}), then {capacity} sat\n", splice.txid));
+    }
     if let Some(closing) = channel.closing_txid {
         text.push_str(&format!("  closing  {closing}\n"));
     }

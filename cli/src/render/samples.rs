@@ -110,6 +110,7 @@ pub fn channel() -> ChannelInfo {
         funder: true,
         closing_txid: None,
         claimable_height: None,
+        splice: None,
     }
 }
 
@@ -339,6 +340,9 @@ pub fn statement() -> Statement {
             opening_msat: Msat::new(1_000_000_000),
             received_msat: Msat::ZERO,
             sent_msat: Msat::new(51_000_500),
+            spliced_in: Amount::ZERO,
+            spliced_out: Amount::ZERO,
+            splice_fees: Amount::ZERO,
             closing_msat: Msat::new(948_999_500),
             returned: sat(948_000),
             fees: sat(999),

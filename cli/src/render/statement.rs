@@ -83,7 +83,15 @@ fn channel_part(entry: &ChannelStatement, paint: Paint) -> String {
     if entry.penalty_msat > Msat::ZERO {
         sums.row(["  of it a penalty: a revoked state", &money::msat(entry.penalty_msat), "sat"]);
     }
+    if entry.spliced_in > Amount::ZERO {
+        sums.row(["+ spliced in", &money::sat(entry.spliced_in), "sat"]);
+    }
     sums.row(["- sent", &money::msat(entry.sent_msat), "sat"]);
+    for (label, amount) in [("- spliced out", entry.spliced_out), ("- fees of splices", entry.splice_fees)] {
+        if amount > Amount::ZERO {
+            sums.row([label, &money::sat(amount), "sat"]);
+        }
+    }
     let closing = if entry.state == ChannelState::Closed { "= closing balance" } else { "= balance now" };
     sums.row([closing, &money::msat(entry.closing_msat), "sat"]);
     if matches!(entry.state, ChannelState::Closing | ChannelState::Closed) {

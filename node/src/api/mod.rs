@@ -8,6 +8,7 @@ mod error;
 pub mod events;
 pub mod member;
 pub mod payments;
+pub mod splice;
 pub mod wallet;
 
 pub use error::{ApiError, Code, Hint};

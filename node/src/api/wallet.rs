@@ -16,6 +16,7 @@
 //! | GET `/v1/backup` | | [`BackupAnswer`] |
 //! | GET, POST `/v1/channels` | [`OpenRequest`] | `Vec<ChannelInfo>`, [`ChannelInfo`] |
 //! | GET `/v1/channels/{id}` | | [`ChannelInfo`] |
+//! | POST `/v1/channels/{id}/splice` | [`super::splice::SpliceRequest`] | [`ChannelInfo`], once it is broadcast |
 //! | POST `/v1/channels/{id}/close` | [`CloseRequest`] | [`ChannelInfo`], once the closing transaction is broadcast |
 //! | POST `/v1/invoices` | [`InvoiceRequest`] | [`InvoiceAnswer`] |
 //! | GET, POST `/v1/payments` | [`PayRequest`] | `Vec<PaymentInfo>`, [`PaymentInfo`] once it is done |
@@ -225,6 +226,9 @@ pub struct ChannelInfo {
     pub closing_txid: Option<Txid>,
     /// The height from which the money can be swept after a force close, if it waits for one.
     pub claimable_height: Option<BtcHeight>,
+    /// A splice that is not locked in yet; the figures above are those without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub splice: Option<super::splice::SpliceInfo>,
 }
 
 /// Open several channels with one funding transaction: all or none.
@@ -508,6 +512,10 @@ pub enum EntryKind {
     ForwardedIn,
     /// Payments of others that were sent on.
     ForwardedOut,
+    /// From the wallet into a channel that goes on.
+    SpliceIn,
+    /// From a channel that goes on to the wallet or an address.
+    SpliceOut,
     /// From a channel to the wallet, by the closing transaction.
     ChannelClose,
     /// From a channel to the wallet, after a timelock.
@@ -543,6 +551,8 @@ impl std::fmt::Display for EntryKind {
             Self::RoutingFee => "routing_fee",
             Self::ForwardedIn => "forwarded_in",
             Self::ForwardedOut => "forwarded_out",
+            Self::SpliceIn => "splice_in",
+            Self::SpliceOut => "splice_out",
             Self::ChannelClose => "channel_close",
             Self::Sweep => "sweep",
             Self::Htlc => "htlc",
@@ -597,7 +607,7 @@ pub struct Income {
 pub struct ChainedTransaction {
     /// It.
     pub txid: Txid,
-    /// What it was for: `funding`, `closing`, `sweep`, `deposit`, `treasury`, `reclaim`.
+    /// What it was for: `funding`, `splice`, `closing`, `sweep`, `deposit`, `treasury`, `reclaim`.
     pub purpose: String,
     /// The block that holds it; none while unconfirmed.
     pub height: Option<BtcHeight>,
@@ -610,7 +620,7 @@ pub struct ChainedTransaction {
 }
 
 /// One channel, from its opening balance to what came back on chain:
-/// `opening + received - sent + earned = closing`, and
+/// `opening + received + spliced in - sent - spliced out - splices' fees = closing`, and
 /// `closing = returned + fees + rounding` once it is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelStatement {
@@ -626,6 +636,15 @@ pub struct ChannelStatement {
     pub received_msat: Msat,
     /// Sent over it (payments by us and forwards out, routing fees included).
     pub sent_msat: Msat,
+    /// Added to it by splices, from the wallet.
+    #[serde(with = "super::sat", rename = "spliced_in_sat", default)]
+    pub spliced_in: Amount,
+    /// Taken out of it by splices.
+    #[serde(with = "super::sat", rename = "spliced_out_sat", default)]
+    pub spliced_out: Amount,
+    /// What those splices paid to miners out of it.
+    #[serde(with = "super::sat", rename = "splice_fees_sat", default)]
+    pub splice_fees: Amount,
     /// Ours when it closed, or now.
     pub closing_msat: Msat,
     /// What came back on chain.

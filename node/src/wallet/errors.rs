@@ -4,7 +4,7 @@ use crate::api::ApiError;
 use windlass_chain::{BroadcastError, RpcError};
 use windlass_channels::{
     CloseError, ConnectError, FindError, HoldError, InvoiceError, Obstacle, OfferError, OpenError, PayError,
-    PolicyError,
+    PolicyError, SpliceError,
 };
 
 /// bitcoind did not answer, or refused.
@@ -64,11 +64,27 @@ pub(super) fn find(error: FindError) -> ApiError {
     }
 }
 
+/// A channel of the node `name` was not spliced.
+pub(super) fn splice(name: &str, error: SpliceError) -> ApiError {
+    match error {
+        SpliceError::Unknown(_) => ApiError::not_found(error).hint("list them", "windlass channel list"),
+        SpliceError::Offline { .. } | SpliceError::Pending { .. } | SpliceError::Busy(_) => ApiError::conflict(error),
+        SpliceError::InsufficientFunds { have, need, .. } => {
+            let missing = need.checked_sub(have).unwrap_or(bitcoin::Amount::ZERO);
+            ApiError::insufficient(error)
+                .hint("fund the wallet", format!("windlass faucet {name} {}sat", missing.to_sat()))
+        }
+        SpliceError::TooSmall { .. } | SpliceError::FeeRate { .. } => ApiError::usage(error),
+        SpliceError::TimedOut(_) => ApiError::timeout(error).hint("look at it", "windlass channel list"),
+        SpliceError::Refused { .. } | SpliceError::NotDurable => ApiError::failed(error),
+    }
+}
+
 /// A channel was not closed.
 pub(super) fn close(error: CloseError) -> ApiError {
     match error {
         CloseError::Unknown(_) => ApiError::not_found(error).hint("list them", "windlass channel list"),
-        CloseError::Offline { .. } => ApiError::conflict(error),
+        CloseError::Offline { .. } | CloseError::Splicing { .. } => ApiError::conflict(error),
         CloseError::Refused { .. } => ApiError::failed(error),
     }
 }

@@ -3,6 +3,7 @@
 use super::errors;
 use super::node::WalletNode;
 use crate::api::payments::PaymentKind;
+use crate::api::splice::SpliceInfo;
 use crate::api::wallet::{
     BackupAnswer, ChannelInfo, ChannelState, CloseRequest, ConnectRequest, Direction, InvoiceAnswer, InvoiceRequest,
     OpenRequest, PayRequest, PaymentInfo, PaymentState,
@@ -153,6 +154,11 @@ pub(super) fn of_open(channel: &Channel, record: Option<&ChannelRecord>) -> Chan
         funder: channel.we_funded,
         closing_txid: record.and_then(|record| record.closing.as_ref()?.txid),
         claimable_height: record.and_then(|record| record.claimable_at),
+        splice: channel.splice.as_ref().map(|splice| SpliceInfo {
+            txid: splice.txid,
+            capacity: splice.capacity,
+            height: splice.height,
+        }),
     }
 }
 
@@ -161,7 +167,7 @@ fn of_closed(record: &ChannelRecord) -> ChannelInfo {
         id: record.id.to_string(),
         peer: record.peer.to_string(),
         state: if record.settled { ChannelState::Closed } else { ChannelState::Closing },
-        funding: Some(record.funding.outpoint),
+        funding: Some(record.outpoint),
         confirmations: 0,
         capacity: record.capacity,
         local_msat: record.balance,
@@ -172,6 +178,7 @@ fn of_closed(record: &ChannelRecord) -> ChannelInfo {
         funder: record.we_funded,
         closing_txid: record.closing.as_ref().and_then(|closing| closing.txid),
         claimable_height: record.claimable_at,
+        splice: None,
     }
 }
 

@@ -28,6 +28,7 @@ mod recovery;
 mod run;
 mod seed;
 mod sidetx;
+mod splice;
 mod statement;
 mod transfer;
 mod watch;

@@ -15,6 +15,7 @@ mod peg_in;
 mod peg_out;
 mod policy;
 mod send;
+mod splice;
 pub(crate) mod status;
 mod transfer;
 
@@ -62,6 +63,7 @@ table! {
     "node/restore" => node::restore,
     "channel/open" => channel::open,
     "channel/list" => channel::list,
+    "channel/splice" => splice::splice,
     "channel/close" => channel::close,
     "channel/policy" => policy::policy,
     "invoice" => payment::invoice,

@@ -7,7 +7,6 @@ use crate::{BackupError, ChannelId, CloseKind, Event};
 use bitcoin::{OutPoint, ScriptBuf};
 use lightning::events::{ClosureReason, Event as LdkEvent, FundingInfo, InboundChannelFunds};
 use lightning::ln::types::ChannelId as LdkChannelId;
-use windlass_chain::Quantity;
 
 impl Node {
     pub(super) fn handle_channel(&self, event: LdkEvent, replay: bool) {
@@ -46,12 +45,12 @@ impl Node {
             LdkEvent::ChannelPending { channel_id, user_channel_id, funding_txo, .. } => {
                 self.pending(ChannelId(channel_id.0), user_channel_id, funding_txo, replay);
             }
-            LdkEvent::ChannelReady { channel_id, .. } => {
+            LdkEvent::ChannelReady { channel_id, funding_txo, .. } => {
                 let channel = ChannelId(channel_id.0);
                 self.note_short_ids();
                 self.announce_now();
                 if !replay {
-                    self.emit(Event::ChannelReady { channel });
+                    self.emit(self.ready_or_spliced(channel, funding_txo));
                 }
             }
             LdkEvent::ChannelClosed { channel_id, user_channel_id, reason, last_local_balance_msat, .. } => {
@@ -79,7 +78,7 @@ impl Node {
         if self.take_batch_part(part) {
             return;
         }
-        let built = self.parts.wallet.build(script, Quantity::Exact(amount), self.funding_rate());
+        let built = self.build_funding(&[(script.clone(), amount)]);
         let built = match built {
             Ok(built) => built,
             Err(error) => return self.give_up_opening(temporary, peer, user_id, error.to_string()),
@@ -203,6 +202,7 @@ impl Node {
             }
             touched
         });
+        self.end_splicing(channel);
         self.refresh_backup();
         // Who opens and never funds could fill the journal otherwise.
         let was_one = {

@@ -5,6 +5,7 @@
 
 mod channels;
 mod payments;
+mod splices;
 
 use super::Node;
 use crate::ChannelId;
@@ -31,6 +32,9 @@ impl Node {
             | LdkEvent::ChannelReady { .. }
             | LdkEvent::ChannelClosed { .. }
             | LdkEvent::DiscardFunding { .. } => self.handle_channel(event, replay),
+            LdkEvent::FundingTransactionReadyForSigning { .. }
+            | LdkEvent::SplicePending { .. }
+            | LdkEvent::SpliceFailed { .. } => self.handle_splice(event, replay),
             event if is_payment(&event) => self.handle_payment(event, replay),
             LdkEvent::SpendableOutputs { outputs, channel_id } => self.spendable(outputs, channel_id)?,
             LdkEvent::BumpTransaction(event) => self.bump(&event),

@@ -5,6 +5,7 @@ pub mod close;
 pub mod list;
 pub mod open;
 pub mod policy;
+pub mod splice;
 
 use crate::context::Context;
 use windlass_node::api::ApiError;
@@ -20,6 +21,9 @@ pub enum Command {
     List(list::Args),
     /// What an end asks for passing payments on; shown, or changed
     Policy(policy::Args),
+    /// Put more into a channel or take out of it, while it goes on
+    #[command(subcommand)]
+    Splice(splice::Command),
     /// Close a channel and bring every satoshi back to the chain
     Close(close::Args),
 }
@@ -31,6 +35,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Batch(args) => batch::run(ctx, args).await,
         Command::List(args) => list::run(ctx, args).await,
         Command::Policy(args) => policy::run(ctx, args).await,
+        Command::Splice(command) => splice::run(ctx, command).await,
         Command::Close(args) => close::run(ctx, args).await,
     }
 }

@@ -5,6 +5,7 @@ mod extract;
 mod payments;
 
 use super::node::WalletNode;
+use crate::api::splice::SpliceRequest;
 use crate::api::wallet::{
     AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
     PayRequest, PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
@@ -77,6 +78,12 @@ fn lightning() -> Router<Arc<WalletNode>> {
             "/v1/channels/{id}/close",
             post(|node: Node, Path(id): Path<String>, Body(b): Body<CloseRequest>| async move {
                 json(node.close_channel(&id, &b).await)
+            }),
+        )
+        .route(
+            "/v1/channels/{id}/splice",
+            post(|node: Node, Path(id): Path<String>, Body(b): Body<SpliceRequest>| async move {
+                json(node.splice_channel(&id, &b).await)
             }),
         )
         .route(

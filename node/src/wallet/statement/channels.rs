@@ -5,7 +5,7 @@ use crate::api::ApiError;
 use crate::api::wallet::{ChainedTransaction, ChannelState, ChannelStatement};
 use crate::wallet::node::WalletNode;
 use bitcoin::{Amount, OutPoint};
-use windlass_channels::{Arrival, ArrivalKind, ChannelRecord};
+use windlass_channels::{Arrival, ArrivalKind, ChannelRecord, SpliceRecord};
 use windlass_types::Msat;
 
 const MSAT: u64 = 1000;
@@ -47,10 +47,14 @@ impl WalletNode {
         let rounding = of_closing.map_or(0, |closing| closing.rounding.get().saturating_add(closing.in_flight.get()));
         let returned = record.arrived();
         let mut faults = Vec::new();
-        let ins = i128::from(record.opening.get()) + i128::from(received);
-        if ins - i128::from(sent) != i128::from(balance) {
+        let spliced_in = record.spliced_in();
+        let (spliced_out, splice_fees) = record.spliced_out();
+        let ins = i128::from(record.opening.get()) + i128::from(received) + msat(spliced_in);
+        let outs = i128::from(sent) + msat(spliced_out) + msat(splice_fees);
+        if ins - outs != i128::from(balance) {
             faults.push(format!(
-                "opening {} + received {received} - sent {sent} is not the balance {balance}",
+                "opening {} + received {received} + spliced {spliced_in} - sent {sent} - spliced out {spliced_out} \
+                 is not the balance {balance}",
                 record.opening
             ));
         }
@@ -71,6 +75,9 @@ impl WalletNode {
             opening_msat: record.opening,
             received_msat: Msat::new(received),
             sent_msat: Msat::new(sent),
+            spliced_in,
+            spliced_out,
+            splice_fees,
             closing_msat: Msat::new(balance),
             returned,
             fees,
@@ -95,17 +102,22 @@ impl WalletNode {
             let coin = self.bitcoind.confirmed_utxo(record.funding.outpoint).await;
             height = coin.map_err(crate::wallet::errors::rpc)?.and_then(|coin| coin.height);
         }
-        let mut list = vec![line(txid, "funding", height, record.capacity, funding_fee)];
+        let mut list = vec![line(txid, "funding", height, record.funding.value, funding_fee)];
         if let Some(height) = height {
             let found = self.on_chain(txid, height).await?;
             let value = found.as_ref().and_then(|tx| tx.output.get(usize::try_from(vout).ok()?)).map(|out| out.value);
             match value {
                 None => faults.push(format!("the funding {txid} is not in block {height}")),
-                Some(value) if value != record.capacity => {
-                    faults.push(format!("the funding output carries {value}, the channel {}", record.capacity));
+                Some(value) if value != record.funding.value => {
+                    faults.push(format!("the funding output carries {value}, the channel {}", record.funding.value));
                 }
                 Some(_) => {}
             }
+        }
+        for splice in &record.splices {
+            let moved = if splice.added > Amount::ZERO { splice.added } else { splice.removed };
+            list.push(line(splice.txid, "splice", splice.height, moved, splice.fee + splice.wallet_fee));
+            self.check_splice(splice, faults).await?;
         }
         if let Some((closing, txid)) = record.closing.as_ref().and_then(|closing| Some((closing, closing.txid?))) {
             let paid = record.arrivals.iter().filter(|arrival| arrival.txid == txid).map(|arrival| arrival.net).sum();
@@ -113,7 +125,7 @@ impl WalletNode {
             if let Some(height) = closing.height {
                 match self.on_chain(txid, height).await? {
                     None => faults.push(format!("the closing {txid} is not in block {height}")),
-                    Some(tx) if !tx.input.iter().any(|input| input.previous_output == record.funding.outpoint) => {
+                    Some(tx) if !tx.input.iter().any(|input| input.previous_output == record.outpoint) => {
                         faults.push(format!("the closing {txid} does not spend the funding output"));
                     }
                     Some(_) => {}
@@ -138,6 +150,20 @@ impl WalletNode {
             }
         }
         Ok(list)
+    }
+
+    /// A splice is in its block, spends the one output and makes the other, of the value in the books.
+    async fn check_splice(&self, splice: &SpliceRecord, faults: &mut Vec<String>) -> Result<(), ApiError> {
+        let Some(height) = splice.height else { return Ok(()) };
+        let Some(tx) = self.on_chain(splice.txid, height).await? else {
+            faults.push(format!("the splice {} is not in block {height}", splice.txid));
+            return Ok(());
+        };
+        let made = usize::try_from(splice.to.vout).ok().and_then(|vout| tx.output.get(vout)).map(|out| out.value);
+        if made != Some(splice.value) || !tx.input.iter().any(|input| input.previous_output == splice.from) {
+            faults.push(format!("the splice {} is not what the books say", splice.txid));
+        }
+        Ok(())
     }
 
     /// Each transaction that brought money home is in its block, and the wallet got what the books

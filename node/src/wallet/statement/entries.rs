@@ -51,7 +51,7 @@ fn arrival_kind(kind: ArrivalKind) -> EntryKind {
 fn of_channel(record: &ChannelRecord) -> Vec<StatementEntry> {
     let id = record.id.to_string();
     let funding = Some((record.funding.outpoint.txid, record.funding.height));
-    let capacity = sats(record.capacity.to_sat());
+    let capacity = sats(record.funding.value.to_sat());
     let opening = Sum::from(record.opening.get());
     let before = if record.restored { EntryKind::BeforeRestore } else { EntryKind::Pushed };
     let mut list = Vec::new();
@@ -65,6 +65,12 @@ fn of_channel(record: &ChannelRecord) -> Vec<StatementEntry> {
         add(before, opening - capacity, funding);
     } else {
         add(before, opening, funding);
+    }
+    for splice in &record.splices {
+        let on_chain = Some((splice.txid, splice.height));
+        add(EntryKind::SpliceIn, sats(splice.added.to_sat()), on_chain);
+        add(EntryKind::SpliceOut, -sats(splice.removed.to_sat()), on_chain);
+        add(EntryKind::OnchainFee, -sats(splice.fee.to_sat()), on_chain);
     }
     let routing = Sum::from(record.routing_fees_paid.get());
     add(EntryKind::Received, Sum::from(record.received.get()), None);
@@ -103,8 +109,16 @@ fn wallet_side(records: &[ChannelRecord]) -> BTreeMap<Txid, Vec<(EntryKind, Sum)
     for record in records {
         if record.we_funded {
             let list = parts.entry(record.funding.outpoint.txid).or_default();
-            list.push((EntryKind::ChannelOpen, -sats(record.capacity.to_sat())));
+            list.push((EntryKind::ChannelOpen, -sats(record.funding.value.to_sat())));
             list.push((EntryKind::OnchainFee, -sats(record.funding.fee.to_sat())));
+        }
+        for splice in &record.splices {
+            let list = parts.entry(splice.txid).or_default();
+            list.push((EntryKind::SpliceIn, -sats(splice.added.to_sat())));
+            list.push((EntryKind::OnchainFee, -sats(splice.wallet_fee.to_sat())));
+            if splice.to_wallet {
+                list.push((EntryKind::SpliceOut, sats(splice.removed.to_sat())));
+            }
         }
         for arrival in &record.arrivals {
             let list = parts.entry(arrival.txid).or_default();
