@@ -39,5 +39,5 @@ pub use model::{
     PendingSplice, Policy,
 };
 pub use names::{NameAnswer, NameResolver, NoNames};
-pub use node::{Node, OpenRequest, SpliceOut};
+pub use node::{GossipError, Node, OpenRequest, SpliceOut};
 pub use record::{Arrival, ArrivalKind, ChannelRecord, CloseKind, Closing, Funding, Loss, SpliceRecord};

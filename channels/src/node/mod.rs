@@ -7,6 +7,7 @@ mod chain;
 mod channels;
 mod close;
 mod events;
+mod gossip;
 mod hold;
 mod inbound;
 mod instructions;
@@ -23,6 +24,7 @@ mod room;
 mod route;
 mod splice;
 
+pub use gossip::GossipError;
 pub use open::OpenRequest;
 pub use splice::SpliceOut;
 

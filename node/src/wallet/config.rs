@@ -53,6 +53,10 @@ pub struct WalletConfig {
     /// relative path starts at the node's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchtower: Option<PathBuf>,
+    /// Where the map of the Lightning network comes from, beside what peers tell: the base address of a rapid
+    /// gossip sync server (`http://…`). Not on regtest, whose channels no such server knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rapid_gossip_sync: Option<String>,
     /// Where bitcoind is. Last, because TOML wants tables last.
     pub bitcoind: BitcoindConfig,
 }
@@ -91,6 +95,7 @@ impl WalletConfig {
             zero_conf_peers: Vec::new(),
             proxy: None,
             watchtower: None,
+            rapid_gossip_sync: None,
             bitcoind,
         }
     }

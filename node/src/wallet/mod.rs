@@ -14,6 +14,7 @@
 
 mod config;
 mod errors;
+mod gossip;
 mod holds;
 mod http;
 mod journal;

@@ -60,6 +60,9 @@ pub enum RunError {
     /// The Lightning node did not start.
     #[error("the Lightning node can't start: {0}")]
     Lightning(#[from] StartError),
+    /// Rapid gossip sync can't be as the settings want it.
+    #[error("{0}")]
+    Gossip(String),
     /// The channel backup can't be restored.
     #[error("the channel backup can't be restored: {0}")]
     Restore(channels::BackupError),
@@ -217,6 +220,8 @@ async fn start_lightning(
     wallet: &Arc<Wallet>,
     store: &Arc<Store>,
 ) -> Result<Arc<channels::Node>, RunError> {
+    // Told before anything has begun.
+    super::gossip::server(config).map_err(RunError::Gossip)?;
     let network = config.network.bitcoin();
     let settings = channels::Config {
         minimum_depth: config.minimum_depth,
@@ -279,6 +284,9 @@ impl Started {
         let coins = tokio::spawn(Arc::clone(&node).follow_coins(stopping.subscribe()));
         let outs = tokio::spawn(follow_peg_outs(Arc::clone(&node), stopping.subscribe()));
         let sent = tokio::spawn(Arc::clone(&node).follow_sent(stopping.subscribe()));
+        let gossip = super::gossip::server(&node.config).map_err(RunError::Gossip)?.map(|server| {
+            tokio::spawn(super::gossip::follow(server, Arc::clone(&node.lightning), stopping.subscribe()))
+        });
         Ready { api: format!("http://{address}"), pid: std::process::id() }.save(dir)?;
         tracing::info!(name = node.config.name, api = %address, lightning = %node.lightning.address(), "ready");
         let result = tokio::select! {
@@ -292,7 +300,7 @@ impl Started {
         };
         tracing::info!("stopping");
         stopping.send_replace(true);
-        for task in [end(coins), end(outs), end(sent), end_server(server)] {
+        for task in [end(coins), end(outs), end(sent), end_server(server)].into_iter().chain(gossip.map(end)) {
             let _ = tokio::time::timeout(DRAIN, task).await;
         }
         if !watcher.is_finished() {
