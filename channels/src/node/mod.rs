@@ -19,6 +19,7 @@ mod pay;
 mod peers;
 mod policy;
 mod probe;
+mod reconnect;
 mod records;
 mod room;
 mod route;

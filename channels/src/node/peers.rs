@@ -5,7 +5,6 @@ use crate::book::Row;
 use crate::{ConnectError, Peer, PeerAddress};
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::msgs::SocketAddress;
-use lightning::sign::EntropySource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,18 +16,12 @@ use tokio_socks::tcp::Socks5Stream;
 /// How long a connection may take, its handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a missing peer is looked for at first, and at most.
-const RETRY_FIRST: Duration = Duration::from_millis(250);
-const RETRY_MOST: Duration = Duration::from_secs(60);
+/// Where two connections to one peer were begun at once, the peer closes one of them; so long the other may
+/// still take for its handshake.
+const OTHER_CONNECTION: Duration = Duration::from_secs(1);
 
-/// How often the list of peers to look for is made anew.
-const KEEP_INTERVAL: Duration = Duration::from_millis(250);
-
-/// What is known about a peer that is missing.
-struct Missing {
-    next: Instant,
-    wait: Duration,
-}
+/// How long accepting rests after a failure.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
 
 impl Node {
     /// Connects to a peer, or returns at once if it is connected. The address is remembered.
@@ -147,7 +140,7 @@ impl Node {
     }
 
     async fn dial(&self, peer: &PeerAddress) -> Result<(), ConnectError> {
-        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        let mut deadline = Instant::now() + CONNECT_TIMEOUT;
         let unreachable =
             |reason: String| ConnectError::Unreachable { node_id: peer.node_id, address: peer.address.clone(), reason };
         let stream = tokio::time::timeout_at(deadline, self.open_stream(&peer.address))
@@ -157,17 +150,20 @@ impl Node {
         let stream = ready(stream).map_err(|error| unreachable(error.to_string()))?;
         let closed = lightning_net_tokio::setup_outbound(Arc::clone(&self.peer_manager), peer.node_id, stream);
         let mut closed = Box::pin(closed);
+        let (mut is_closed, mut given_up) = (false, "no handshake");
         loop {
             if self.peer_manager.peer_by_node_id(&peer.node_id).is_some() {
                 return Ok(());
             }
             // LDK has no signal for a finished handshake.
             tokio::select! {
-                () = &mut closed => {
-                    return Err(unreachable("it closed the connection: is it the node with this key?".into()));
+                () = &mut closed, if !is_closed => {
+                    is_closed = true;
+                    deadline = deadline.min(Instant::now() + OTHER_CONNECTION);
+                    given_up = "it closed the connection: is it the node with this key?";
                 }
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
-                () = tokio::time::sleep_until(deadline) => return Err(unreachable("no handshake".into())),
+                () = tokio::time::sleep_until(deadline) => return Err(unreachable(given_up.into())),
             }
         }
     }
@@ -180,13 +176,6 @@ impl Node {
         let proxy = self.config.proxy.ok_or_else(|| ConnectError::NoProxy(address.to_owned()))?;
         let stream = Socks5Stream::connect(proxy, address).await;
         Ok(stream.map(Socks5Stream::into_inner).map_err(|error| format!("by the proxy {proxy}: {error}")))
-    }
-
-    /// A wait, made longer or shorter by up to a quarter: nodes that lost a peer at the same moment should
-    /// not all come back to it at the same moment.
-    fn jittered(&self, wait: Duration) -> Duration {
-        let random = self.keys.get_secure_random_bytes()[0];
-        wait * (192 + u32::from(random) / 2) / 256
     }
 
     /// Connections that came in and are open, their handshakes done or not.
@@ -230,42 +219,8 @@ impl Node {
                 Err(error) => {
                     // Out of file descriptors, say: trying again at once would only burn the processor.
                     tracing::warn!(%error, "a peer could not be accepted");
-                    tokio::time::sleep(KEEP_INTERVAL).await;
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
-            }
-        }
-    }
-
-    /// Looks for the peers of our channels, and for persistent ones, while they are not connected, more and more rarely.
-    pub(super) async fn keep_peers(self: Arc<Self>) {
-        let mut missing: BTreeMap<PublicKey, Missing> = BTreeMap::new();
-        while !self.is_stopping() {
-            let connected: BTreeSet<PublicKey> =
-                self.peer_manager.list_peers().iter().map(|peer| peer.counterparty_node_id).collect();
-            let mut wanted: BTreeSet<PublicKey> =
-                self.channel_manager.list_channels().iter().map(|channel| channel.counterparty.node_id).collect();
-            wanted.extend(self.peers_to_close());
-            wanted.extend(self.book.read().kept.keys().copied());
-            missing.retain(|node_id, _| wanted.contains(node_id) && !connected.contains(node_id));
-            let now = Instant::now();
-            for node_id in wanted.difference(&connected) {
-                let state = missing.entry(*node_id).or_insert(Missing { next: now, wait: RETRY_FIRST });
-                if state.next > now {
-                    continue;
-                }
-                state.next = now + self.jittered(state.wait);
-                state.wait = (state.wait * 2).min(RETRY_MOST);
-                let (node, node_id) = (Arc::clone(&self), *node_id);
-                tokio::spawn(async move {
-                    match node.connect_to(node_id).await {
-                        Ok(()) => tracing::info!(%node_id, "connected again"),
-                        Err(error) => tracing::debug!(%error, "not connected"),
-                    }
-                });
-            }
-            tokio::select! {
-                () = tokio::time::sleep(KEEP_INTERVAL) => {}
-                () = self.stopped() => return,
             }
         }
     }
