@@ -3,7 +3,7 @@
 mod harness;
 
 use harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
-use windlass_channels::{ChannelState, OpenRequest};
+use windlass_channels::{ChannelState, Direction, OpenRequest, PaymentHash, PaymentState};
 
 /// Replaces the last `depth` blocks by `depth + 1` empty ones. The reward goes to `peer`: to nobody, a
 /// block could be the very one that was just declared invalid.
@@ -97,6 +97,19 @@ fn bitcoind_is_stopped_and_restarted() {
     assert!(eventually("it is closed", || alice.node().record(channel.id)).settled);
 }
 
+/// How often somebody dies.
+const ROUNDS: u64 = 6;
+
+/// The payment has arrived; none if `at` does not know it.
+fn has_arrived(at: &Peer, hash: PaymentHash) -> Option<bool> {
+    let payment = at.node().payment(Direction::In, hash)?;
+    Some(matches!(payment.state, PaymentState::Succeeded { .. }))
+}
+
+fn has_failed(at: &Peer, hash: PaymentHash) -> bool {
+    at.node().payment(Direction::Out, hash).is_some_and(|payment| matches!(payment.state, PaymentState::Failed { .. }))
+}
+
 /// Case 15 of the failure cases, for channels: whoever dies whenever, no payment is lost or
 /// doubled, no channel is closed by it, and the accounts of both ends agree.
 #[test]
@@ -108,7 +121,7 @@ fn case_15_sudden_deaths_under_load() {
     let (bobs, carols) = (bob.node().node_id(), carol.node().node_id());
     eventually("alice hears of bob's channel", || alice.node().knows_channel_between(bobs, carols).then_some(()));
     let mut expected = 0;
-    for round in 0..6_u64 {
+    for round in 0..ROUNDS {
         let texts: Vec<String> = (0..10)
             .map(|part| {
                 let asked = carol.on(move |node| async move {
@@ -121,16 +134,19 @@ fn case_15_sudden_deaths_under_load() {
             .into_iter()
             .map(|text| alice.on(move |node| async move { node.pay(&text, None).await }).expect("sent"))
             .collect();
-        // A different moment in each round.
-        std::thread::sleep(std::time::Duration::from_millis(round * 7));
+        // A different moment in each round: from no payment ended to all but one.
+        let enough = usize::try_from(round * 9 / (ROUNDS - 1)).expect("a small number");
+        eventually("enough have ended", || {
+            let ended = |hash: &&PaymentHash| has_arrived(&carol, **hash) == Some(true) || has_failed(&alice, **hash);
+            (hashes.iter().filter(ended).count() >= enough).then_some(())
+        });
         let victim = if round % 2 == 0 { &mut bob } else { &mut carol };
         victim.kill();
         victim.run();
         for hash in hashes {
             let paid = alice.on(move |node| async move { node.wait_payment(hash, DEADLINE).await });
             let carols = eventually("carol's end of it is settled", || {
-                let theirs = carol.node().payment(windlass_channels::Direction::In, hash)?;
-                let arrived = matches!(theirs.state, windlass_channels::PaymentState::Succeeded { .. });
+                let arrived = has_arrived(&carol, hash)?;
                 (arrived || paid.is_err()).then_some(arrived)
             });
             assert_eq!(paid.is_ok(), carols, "{paid:?}");
