@@ -104,7 +104,9 @@ pub enum Obstacle {
         peers: Vec<PublicKey>,
     },
     /// Gossip has nothing of the payee, and the invoice no hint.
-    #[error("{payee} is not in gossip, and the invoice says no way to it: wait for gossip, or open a channel to it")]
+    #[error(
+        "gossip tells of no channel of {payee}, and no way to it was given: wait for gossip, or open a channel to it"
+    )]
     UnknownPayee {
         /// The payee.
         payee: PublicKey,

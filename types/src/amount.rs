@@ -44,10 +44,28 @@ impl Msat {
     }
 }
 
+/// In satoshis, as [`parse_msat`] reads it: `1,000 sat`, `1,000.500 sat`.
 impl fmt::Display for Msat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} msat", self.0)
+        f.write_str(&grouped(self.0 / 1000))?;
+        match self.0 % 1000 {
+            0 => f.write_str(" sat"),
+            rest => write!(f, ".{rest:03} sat"),
+        }
     }
+}
+
+/// A number with its thousands apart: `700,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Why a text isn't an amount.
@@ -145,6 +163,21 @@ mod tests {
         assert!(matches!(parse_sat("99999999999999999999sat"), Err(AmountParseError::TooLarge(_))));
         for junk in ["", "btc", "-1sat", "1e3sat", "1.sat", ".5btc", "1 eur", "1.2.3btc"] {
             assert!(parse_msat(junk).is_err(), "{junk}");
+        }
+    }
+
+    #[test]
+    fn millisatoshis_are_shown_as_satoshis_and_read_back() {
+        for (msat, text) in [
+            (0, "0 sat"),
+            (1, "0.001 sat"),
+            (999_000, "999 sat"),
+            (1_000_000, "1,000 sat"),
+            (1_000_500, "1,000.500 sat"),
+            (MAX_MSAT, "2,100,000,000,000,000 sat"),
+        ] {
+            assert_eq!(Msat::new(msat).to_string(), text);
+            assert_eq!(parse_msat(text), Ok(Msat::new(msat)));
         }
     }
 

@@ -8,11 +8,13 @@ mod account;
 mod amount;
 mod hash;
 mod height;
+mod short;
 
 pub use account::{AccountId, AccountKind, AccountParseError, ChainNetwork};
-pub use amount::{AmountParseError, Msat, format_btc, parse_msat, parse_sat};
+pub use amount::{AmountParseError, Msat, format_btc, grouped, parse_msat, parse_sat};
 pub use hash::{ChainId, Digest, DigestParseError, tagged_hash};
 pub use height::{BlockRef, Blocks, BtcHeight, Epoch, SideHeight};
+pub use short::{id_fits, short_by_both_ends};
 
 /// Satoshis, as everywhere in `rust-bitcoin`.
 pub use bitcoin::Amount;

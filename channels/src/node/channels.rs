@@ -36,14 +36,17 @@ impl Node {
         self.channels().into_iter().find(|channel| channel.id == id)
     }
 
-    /// The open channel whose id starts with `prefix`.
+    /// The open channel whose id starts with `prefix`, or is shown so; see [`windlass_types::id_fits`].
     ///
     /// # Errors
     /// None has, or several have.
     pub fn find_channel(&self, prefix: &str) -> Result<Channel, FindError> {
         let wanted = prefix.to_lowercase();
-        let mut found: Vec<Channel> =
-            self.channels().into_iter().filter(|channel| channel.id.to_string().starts_with(&wanted)).collect();
+        let mut found: Vec<Channel> = self
+            .channels()
+            .into_iter()
+            .filter(|channel| windlass_types::id_fits(&channel.id.to_string(), &wanted))
+            .collect();
         match (found.pop(), found.is_empty()) {
             (Some(channel), true) if !wanted.is_empty() => Ok(channel),
             (Some(last), _) => {

@@ -7,6 +7,7 @@ use super::{
 use windlass_node::api::payments::PolicyInfo;
 use windlass_node::api::wallet::{ChannelInfo, ChannelState, NodeInfo};
 use windlass_regtest::api::NodeChannel;
+use windlass_types::short_by_both_ends;
 
 /// A state in words.
 pub fn state(state: ChannelState) -> &'static str {
@@ -36,7 +37,7 @@ pub fn list(channels: &[NodeChannel]) -> String {
     for entry in channels {
         let channel = &entry.channel;
         table.row([
-            short(&channel.id),
+            short_by_both_ends(&channel.id).as_str(),
             &entry.node,
             entry.peer_name.as_deref().unwrap_or_else(|| short(&channel.peer)),
             state(channel.state),
@@ -52,7 +53,7 @@ pub fn list(channels: &[NodeChannel]) -> String {
 pub fn one(channel: &ChannelInfo) -> String {
     let mut text = format!(
         "channel {}: {}, capacity {} sat, ours {}, theirs {}\n",
-        short(&channel.id),
+        short_by_both_ends(&channel.id),
         state(channel.state),
         money::sat(channel.capacity),
         money::msat(channel.local_msat),
@@ -79,9 +80,9 @@ pub fn one(channel: &ChannelInfo) -> String {
 pub fn policy(node: &str, policy: &PolicyInfo) -> String {
     format!(
         "{node} asks on channel {}: {} sat for each payment, {} ppm on top, {} blocks\n",
-        short(&policy.channel),
+        short_by_both_ends(&policy.channel),
         money::msat(policy.base_msat),
-        money::grouped(u64::from(policy.ppm)),
+        windlass_types::grouped(u64::from(policy.ppm)),
         policy.cltv_delta
     )
 }

@@ -5,6 +5,7 @@ use super::{
     table::{Align, Table},
 };
 use windlass_node::api::payments::{HoldAnswer, HoldInfo, HoldState};
+use windlass_types::short_by_both_ends;
 
 fn state(state: HoldState) -> &'static str {
     match state {
@@ -36,7 +37,7 @@ pub fn list(holds: &[HoldInfo]) -> String {
         ("For", Align::Left),
     ]);
     for hold in holds {
-        let channels: Vec<&str> = hold.channels.iter().map(|id| short(id)).collect();
+        let channels: Vec<String> = hold.channels.iter().map(|id| short_by_both_ends(id)).collect();
         table.row([
             short(&hold.payment_hash).to_owned(),
             state(hold.state).into(),

@@ -1,7 +1,7 @@
 //! Amounts for people: bitcoin with eight decimals on the chains, satoshis on Lightning.
 
 use bitcoin::Amount;
-use windlass_types::{Msat, format_btc};
+use windlass_types::{Msat, format_btc, grouped};
 
 /// `1.00000000 BTC`.
 pub fn btc(amount: Amount) -> String {
@@ -13,19 +13,6 @@ pub fn btc_or_dash(amount: Option<Amount>) -> String {
     amount.map_or_else(|| "-".into(), format_btc)
 }
 
-/// `700,000`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Whole satoshis: `700,000`.
 pub fn sat(amount: Amount) -> String {
     grouped(amount.to_sat())
@@ -33,11 +20,7 @@ pub fn sat(amount: Amount) -> String {
 
 /// Millisatoshis as satoshis: `700,000`, and `1,000.500` where there is a rest.
 pub fn msat(amount: Msat) -> String {
-    let whole = grouped(amount.get() / 1000);
-    match amount.get() % 1000 {
-        0 => whole,
-        rest => format!("{whole}.{rest:03}"),
-    }
+    amount.to_string().trim_end_matches(" sat").to_owned()
 }
 
 #[cfg(test)]
@@ -46,10 +29,6 @@ mod tests {
 
     #[test]
     fn shapes() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(2_100_000_000_000_000), "2,100,000,000,000,000");
         assert_eq!(msat(Msat::new(1_000_500)), "1,000.500");
         assert_eq!(msat(Msat::new(1_000)), "1");
         assert_eq!(btc(Amount::from_sat(1)), "0.00000001 BTC");

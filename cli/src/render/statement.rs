@@ -9,7 +9,7 @@ use bitcoin::Amount;
 use windlass_node::api::wallet::{
     ChainedTransaction, ChannelState, ChannelStatement, Income, PegStatement, SidechainStatement, Statement,
 };
-use windlass_types::Msat;
+use windlass_types::{Msat, short_by_both_ends};
 
 /// `windlass statement NODE`.
 pub fn statement(statement: &Statement, paint: Paint) -> String {
@@ -72,11 +72,12 @@ fn income_part(income: &Income) -> String {
             sums.row([label, &money::msat(amount), "sat"]);
         }
     }
-    format!("all channels\n{}", sums.text("  "))
+    format!("in all\n{}", sums.text("  "))
 }
 
 fn channel_part(entry: &ChannelStatement, paint: Paint) -> String {
-    let mut text = format!("channel {} with {}, {}\n", short(&entry.id), entry.peer, channel::state(entry.state));
+    let mut text =
+        format!("channel {} with {}, {}\n", short_by_both_ends(&entry.id), entry.peer, channel::state(entry.state));
     let mut sums = Table::bare(&[Align::Left, Align::Right, Align::Left]);
     sums.row(["opening balance", &money::msat(entry.opening_msat), "sat"]);
     sums.row(["+ received", &money::msat(entry.received_msat), "sat"]);

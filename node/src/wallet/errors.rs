@@ -89,14 +89,15 @@ pub(super) fn close(error: CloseError) -> ApiError {
     }
 }
 
-/// There is no invoice.
-pub(super) fn invoice(error: InvoiceError) -> ApiError {
+/// The node `name` made no invoice.
+pub(super) fn invoice(name: &str, error: InvoiceError) -> ApiError {
     match error {
         InvoiceError::Zero | InvoiceError::MemoTooLong { .. } | InvoiceError::FinalCltvDelta { .. } => {
             ApiError::usage(error)
         }
         InvoiceError::HashInUse(_) => ApiError::conflict(error),
-        InvoiceError::InsufficientInbound { .. } => ApiError::insufficient(error),
+        InvoiceError::InsufficientInbound { .. } => ApiError::insufficient(error)
+            .hint(format!("have a channel opened to {name}"), format!("windlass channel open NODE {name} 0.1btc")),
         InvoiceError::Refused(_) | InvoiceError::NotDurable => ApiError::failed(error),
     }
 }
@@ -146,8 +147,8 @@ pub(super) fn pay(error: PayError) -> ApiError {
         | PayError::NoteTooLong { .. }
         | PayError::AmountMismatch { .. } => ApiError::usage(error),
         PayError::Expired { .. } | PayError::AlreadyPaid(_) | PayError::InFlight(_) => ApiError::conflict(error),
-        PayError::InsufficientBalance { .. } => ApiError::insufficient(error),
-        PayError::NoRoute {
+        PayError::InsufficientBalance { .. }
+        | PayError::NoRoute {
             obstacle: Obstacle::NoChannel | Obstacle::Full { .. } | Obstacle::TooMuch { .. }, ..
         } => ApiError::insufficient(error).hint("see what can be sent", "windlass channel list"),
         PayError::TimedOut(_) => ApiError::timeout(error),

@@ -24,7 +24,8 @@ impl WalletNode {
             expiry: Duration::from_secs(u64::from(request.expiry_seconds.max(1))),
             final_cltv_delta: request.final_cltv_delta.unwrap_or(channels::FINAL_CLTV_DELTA_USUAL),
         };
-        let made = self.lightning.create_hold_invoice(&ask).await.map_err(errors::invoice)?;
+        let made = self.lightning.create_hold_invoice(&ask).await;
+        let made = made.map_err(|error| errors::invoice(&self.config.name, error))?;
         Ok(HoldAnswer { hold: info(made), new_preimage: new })
     }
 

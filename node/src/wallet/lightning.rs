@@ -55,11 +55,11 @@ impl WalletNode {
     pub(super) fn channel(&self, id: &str) -> Result<ChannelInfo, ApiError> {
         let wanted = id.trim().to_lowercase();
         let list = self.channels();
-        let mut found = list.into_iter().filter(|channel| !wanted.is_empty() && channel.id.starts_with(&wanted));
+        let mut found = list.into_iter().filter(|channel| windlass_types::id_fits(&channel.id, &wanted));
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             (Some(_), Some(_)) => {
-                Err(ApiError::usage(format!("several channels' ids start with {id:?}: give more of the id")))
+                Err(ApiError::usage(format!("{id:?} could be several channels: give more of the id")))
             }
             (None, _) => Err(ApiError::not_found(format!("{} has no channel {id:?}", self.config.name))
                 .hint("list them", "windlass channel list")),
@@ -104,7 +104,7 @@ impl WalletNode {
     pub(super) async fn invoice(&self, request: InvoiceRequest) -> Result<InvoiceAnswer, ApiError> {
         let expiry = Duration::from_secs(u64::from(request.expiry_seconds.max(1)));
         let made = self.lightning.create_invoice(request.amount_msat, &request.memo, expiry).await;
-        let made = made.map_err(errors::invoice)?;
+        let made = made.map_err(|error| errors::invoice(&self.config.name, error))?;
         let invoice = made.invoice.ok_or_else(|| ApiError::failed("the invoice has no text"))?;
         Ok(InvoiceAnswer { invoice, payment_hash: made.hash.to_string() })
     }

@@ -59,7 +59,7 @@ pub async fn open(call: Call, ask: ChannelOpen) -> Result<ChannelInfo, ApiError>
     }
     let depth = if ask.private { 1 } else { ANNOUNCE_DEPTH };
     let channel = Pace::default().until(hub, async || look_open(&call, &from, &to, &opened.id, depth).await).await?;
-    call.step(3, 3, "usable", format!("{} can send {} msat", ask.from, channel.send_msat.get()));
+    call.step(3, 3, "usable", format!("{} can send {}", ask.from, channel.send_msat));
     Ok(channel)
 }
 
@@ -185,7 +185,7 @@ pub async fn close(call: Call, ask: ChannelClose) -> Result<ChannelInfo, ApiErro
 /// The channel that is meant: by id or prefix, as either end shows it.
 fn find(all: &[NodeChannel], ask: &ChannelClose) -> Result<NodeChannel, ApiError> {
     let fits = |end: &&NodeChannel| {
-        end.channel.id.starts_with(&ask.id) && ask.node.as_ref().is_none_or(|name| *name == end.node)
+        windlass_types::id_fits(&end.channel.id, &ask.id) && ask.node.as_ref().is_none_or(|name| *name == end.node)
     };
     let found: Vec<_> = all.iter().filter(fits).collect();
     let Some(first) = found.first() else {

@@ -7,7 +7,7 @@ use windlass_regtest::api::ChannelClose;
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The channel's id or a unique prefix of it
+    /// The channel's id, a unique prefix of it, or as channel list shows it
     id: String,
     /// Which end closes, where both ends know the id
     #[arg(long)]

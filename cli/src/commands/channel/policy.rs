@@ -12,7 +12,7 @@ use windlass_types::Msat;
 pub struct Args {
     /// Which end asks it
     node: String,
-    /// The channel's id or a unique prefix of it
+    /// The channel's id, a unique prefix of it, or as channel list shows it
     id: String,
     /// What each payment costs
     #[arg(long, value_parser = values::msat_or_zero)]
