@@ -2,6 +2,7 @@
 
 use crate::{PROGRAM, up};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use windlass_tests::Network;
 
 #[test]
@@ -37,7 +38,16 @@ fn a_port_in_use_means_the_next_free_one() {
 
 #[test]
 fn up_twice_is_up_once_and_down_twice_is_down() {
-    let mut network = up("twice");
+    let mut network = Network::new(PROGRAM, "twice");
+    // The home of its user, and the cache as it is here.
+    let home = tempfile::tempdir().expect("a directory");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))).unwrap_or_default();
+    let mut up = network.command(&["--json", "up"]);
+    let output = up.env("HOME", home.path()).env("XDG_CACHE_HOME", cache).output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    let left: Vec<_> = std::fs::read_dir(home.path()).expect("a directory").flatten().collect();
+    assert!(left.is_empty(), "nothing but the data folder and the cache is written to: {left:?}");
     let pid = network.pid("hub");
     network.start(&[]);
     assert_eq!(network.pid("hub"), pid, "nothing was restarted");

@@ -31,6 +31,15 @@ fn a_node_is_restored_from_words_and_backup() {
     let fundings: Vec<String> = opened.as_array().expect("channels").iter().map(|c| text(c, "funding")).collect();
     assert_eq!(fundings.len(), 2);
     assert_eq!(fundings[0].split(':').next(), fundings[1].split(':').next(), "one transaction: {fundings:?}");
+    // Their ids start alike; as the list shows them, they don't.
+    let listed = network.run(&["channel", "list", "alice"]);
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    for line in listed.lines().skip(1) {
+        let (shown, peer) = (line.split_whitespace().next().expect("an id"), line.contains(" bob "));
+        let policy = network.ok(&["channel", "policy", "alice", shown]);
+        let meant = opened.as_array().expect("channels")[usize::from(!peer)]["id"].clone();
+        assert_eq!(policy["channel"], meant, "{line}");
+    }
     let invoice = text(&network.ok(&["invoice", "bob", "200000sat"]), "invoice");
     network.ok(&["pay", "alice", &invoice]);
 
@@ -48,7 +57,7 @@ fn a_node_is_restored_from_words_and_backup() {
     let others = others.to_str().expect("a path");
     let refused = network.fails(&["node", "restore", "alice", "--backup", backup, "--words", others]);
     assert!(refused.text.contains("another node"), "{}", refused.text);
-    network.ok(&["node", "start", "alice"]);
+    network.ok(&["node", "info", "alice"]);
 
     let before = csv(&network, "alice");
     for channel in opened.as_array().expect("channels") {

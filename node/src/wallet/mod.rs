@@ -35,6 +35,6 @@ mod transfer;
 mod watch;
 
 pub use config::{Ready, WalletConfig};
-pub use recovery::{RecoveryError, Restoring, restore, words};
+pub use recovery::{RecoveryError, Restoring, check_restore, restore, words};
 pub use run::{RunError, run, run_async, run_until};
 pub use seed::WordsError;

@@ -31,7 +31,7 @@ pub enum RecoveryError {
     #[error(transparent)]
     File(#[from] BadFile),
     /// The words were shown before.
-    #[error("the words were shown already, on {0}")]
+    #[error("the words were shown already{0}")]
     Shown(String),
     /// There is no seed yet: the node never ran.
     #[error("the node has no seed yet: start it once")]
@@ -67,11 +67,26 @@ pub fn words(dir: &Path, again: bool) -> Result<String, RecoveryError> {
     let seed = Seed::load(dir)?.ok_or(RecoveryError::NoSeed)?;
     let shown = dir.join(SHOWN);
     if let (Some(when), false) = (files::read_if_there(&shown)?, again) {
-        return Err(RecoveryError::Shown(when.trim().to_owned()));
+        return Err(RecoveryError::Shown(ago(&when)));
     }
-    let block = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    files::write_whole(&shown, format!("second {block} since 1970\n").as_bytes(), 0o600)?;
+    files::write_whole(&shown, format!("{}\n", now()).as_bytes(), 0o600)?;
     Ok(seed.words())
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// How long ago the second `then` was, in words; nothing if it is no number.
+fn ago(then: &str) -> String {
+    let Ok(then) = then.trim().parse::<u64>() else { return String::new() };
+    match now().saturating_sub(then) {
+        0..120 => ", a moment ago".into(),
+        seconds @ 120..7_200 => format!(", {} minutes ago", seconds / 60),
+        seconds @ 7_200..172_800 => format!(", {} hours ago", seconds / 3_600),
+        seconds => format!(", {} days ago", seconds / 86_400),
+    }
 }
 
 /// Makes the folder `dir` that of a node that is restored at its next start: with these words (none
@@ -80,10 +95,28 @@ pub fn words(dir: &Path, again: bool) -> Result<String, RecoveryError> {
 /// # Errors
 /// See [`RecoveryError`]. Nothing was changed then, but for an error of [`RecoveryError::File`].
 pub fn restore(dir: &Path, words: Option<&str>, backup: &[u8]) -> Result<Restoring, RecoveryError> {
-    let config = WalletConfig::load(dir)?;
     if Ready::load(dir)?.is_some() {
         return Err(RecoveryError::Running);
     }
+    let (seed, content) = open(dir, words, backup)?;
+    let put_aside = put_aside(dir)?;
+    seed.save(dir)?;
+    files::write_whole(&dir.join(TO_RESTORE), backup, 0o600)?;
+    let capacity = content.channels.iter().map(|channel| channel.capacity).sum();
+    Ok(Restoring { channels: content.channels.len(), capacity, put_aside })
+}
+
+/// Whether [`restore`] could use these words and this backup. The node may run.
+///
+/// # Errors
+/// See [`RecoveryError`].
+pub fn check_restore(dir: &Path, words: Option<&str>, backup: &[u8]) -> Result<(), RecoveryError> {
+    open(dir, words, backup).map(drop)
+}
+
+/// The seed and the backup, if they belong together and to the node's network.
+fn open(dir: &Path, words: Option<&str>, backup: &[u8]) -> Result<(Seed, Backup), RecoveryError> {
+    let config = WalletConfig::load(dir)?;
     let seed = match words {
         Some(words) => Seed::from_words(words)?,
         None => Seed::load(dir)?.ok_or(RecoveryError::NoSeed)?,
@@ -93,11 +126,7 @@ pub fn restore(dir: &Path, words: Option<&str>, backup: &[u8]) -> Result<Restori
     if content.network != expected {
         return Err(BackupError::WrongNetwork { found: content.network, expected }.into());
     }
-    let put_aside = put_aside(dir)?;
-    seed.save(dir)?;
-    files::write_whole(&dir.join(TO_RESTORE), backup, 0o600)?;
-    let capacity = content.channels.iter().map(|channel| channel.capacity).sum();
-    Ok(Restoring { channels: content.channels.len(), capacity, put_aside })
+    Ok((seed, content))
 }
 
 /// Moves a node's state to a folder beside it.
@@ -144,6 +173,16 @@ mod tests {
         let bitcoind = BitcoindConfig { url: "http://127.0.0.1:1".into(), auth: Auth::Cookie("/c".into()) };
         WalletConfig::new("alice", ChainNetwork::Regtest, bitcoind).save(dir.path()).expect("saved");
         dir
+    }
+
+    #[test]
+    fn how_long_ago() {
+        let before = |seconds: u64| ago(&format!("{}\n", now() - seconds));
+        assert_eq!(before(3), ", a moment ago");
+        assert_eq!(before(310), ", 5 minutes ago");
+        assert_eq!(before(3 * 3_600 + 5), ", 3 hours ago");
+        assert_eq!(before(40 * 86_400), ", 40 days ago");
+        assert_eq!(ago("yesterday"), "");
     }
 
     #[test]

@@ -61,9 +61,12 @@ pub enum VersionError {
 /// It does not run, it is no bitcoind, or it is older than [`OLDEST`].
 pub fn probe(path: &Path) -> Result<Version, VersionError> {
     let shown = path.display().to_string();
-    // Even for its version it writes a settings file into the user's ~/.bitcoin, and two at once fail at that.
-    let arguments = ["-version", "-nosettings", "-noconf"];
-    let output = command::output(std::process::Command::new(path).args(arguments), VERSION_TIMEOUT)
+    // Even for its version it would make the user's ~/.bitcoin and write a settings file there, and two at
+    // once fail at that. Given a folder that is there, it leaves it as it is.
+    let mut asked = std::process::Command::new(path);
+    asked.args(["-version", "-nosettings", "-noconf"]);
+    asked.arg(format!("-datadir={}", std::env::temp_dir().display()));
+    let output = command::output(&mut asked, VERSION_TIMEOUT)
         .map_err(|source| VersionError::Run { path: shown.clone(), source })?;
     let said = output.lines().next().unwrap_or_default().trim().to_owned();
     let found = parse(&said).ok_or_else(|| VersionError::Unknown { path: shown.clone(), said: said.clone() })?;

@@ -59,18 +59,20 @@ pub async fn restore(call: Call, ask: NodeRestore) -> Result<Restored, ApiError>
     let hub = &call.hub;
     hub.check_node(&ask.node)?;
     let backup = hex::decode(ask.backup_hex.trim()).map_err(|_| ApiError::usage("the backup is not hex"))?;
+    let dir = hub.layout().node(&ask.node);
+    // A typing error is no reason to stop a node.
+    wallet::check_restore(&dir, ask.words.as_deref(), &backup).map_err(|error| match error {
+        RecoveryError::Words(_) | RecoveryError::Backup(_) => ApiError::usage(error),
+        other => ApiError::failed(other),
+    })?;
     {
         let _turn = hub.lifecycle.lock().await;
         hub.children().stop(&hub.run(), &ask.node).await;
     }
-    let dir = hub.layout().node(&ask.node);
     // A process that was killed leaves its file behind.
     let _ = std::fs::remove_file(wallet::Ready::path(&dir));
-    let made = wallet::restore(&dir, ask.words.as_deref(), &backup).map_err(|error| match error {
-        RecoveryError::Words(_) | RecoveryError::Backup(_) => {
-            ApiError::usage(error).hint("the node is as it was", format!("windlass node start {}", ask.node))
-        }
-        other => ApiError::failed(other),
+    let made = wallet::restore(&dir, ask.words.as_deref(), &backup).map_err(|error| {
+        ApiError::failed(error).hint("the node is as it was", format!("windlass node start {}", ask.node))
     })?;
     start::start_one(hub, &ask.node).await?;
     let put_aside = made.put_aside.map(|dir| dir.display().to_string());
