@@ -1,4 +1,4 @@
-//! `interop-lnd FOLDER [SCENARIO…]`: the scenarios with the `lnd` of that folder.
+//! `interop-lnd LND [SCENARIO…]`: the scenarios with that program.
 
 use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
@@ -9,12 +9,11 @@ use windlass_interop::scenarios;
 
 fn main() -> Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
-    let Some(folder) = arguments.next() else { bail!("usage: interop-lnd FOLDER [SCENARIO…]") };
+    let Some(program) = arguments.next() else { bail!("usage: interop-lnd LND [SCENARIO…]") };
     let wanted: Vec<String> = arguments.collect();
     let chain = Chain::start()?;
     let dir = tempfile::tempdir()?;
-    let program = PathBuf::from(folder).join("lnd");
-    let mut lnd = Lnd::start(&program, &dir.path().join("lnd"), &chain).context("LND does not start")?;
+    let mut lnd = Lnd::start(&PathBuf::from(program), &dir.path().join("lnd"), &chain).context("LND does not start")?;
     let well = scenarios::run(&mut lnd, &chain, &wanted)?;
     if !well {
         println!("the end of LND's log:\n{}", lnd.last_words());

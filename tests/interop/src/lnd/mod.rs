@@ -69,6 +69,9 @@ impl Lnd {
             // As fast as tests like it: gossip is passed on at once, a lost peer is looked for at once.
             .args(["--trickledelay=50", "--minbackoff=100ms", "--maxbackoff=1s"])
             .args(["--gossip.sub-batch-delay=100ms"])
+            // By itself it is content with one for a small channel, and a reorg that takes the only confirmation
+            // of a usable channel away ends the channel (LDK closes it by force).
+            .args(["--bitcoin.defaultchanconfs=3"])
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -79,7 +82,7 @@ impl Lnd {
             if let Some(process) = &mut self.process
                 && let Some(status) = process.try_wait()?
             {
-                anyhow::bail!("LND ended ({status}); its words are in {}", self.dir.join("lnd.out").display());
+                anyhow::bail!("LND ended ({status}); its last words:\n{}", last_words(&self.dir));
             }
             Ok(self.rest.get("/v1/getinfo").ok().filter(|info: &Value| info["synced_to_chain"] == true))
         })?;
@@ -89,10 +92,7 @@ impl Lnd {
 
     /// The end of what it said, for who looks for a fault.
     pub fn last_words(&self) -> String {
-        const LINES: usize = 40;
-        let text = std::fs::read_to_string(self.dir.join("lnd.out")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+        last_words(&self.dir)
     }
 
     fn end(&mut self) {
@@ -104,6 +104,13 @@ impl Lnd {
             let _ = process.wait();
         }
     }
+}
+
+fn last_words(dir: &Path) -> String {
+    const LINES: usize = 40;
+    let text = std::fs::read_to_string(dir.join("lnd.out")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 impl Drop for Lnd {

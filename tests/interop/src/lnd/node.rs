@@ -26,6 +26,11 @@ fn sat(value: &Value) -> Result<Amount> {
     Ok(Amount::from_sat(number(value)?))
 }
 
+/// Both ends have told what they ask for passing payments on.
+fn has_policies(edge: &Value) -> bool {
+    !edge["node1_policy"].is_null() && !edge["node2_policy"].is_null()
+}
+
 impl ExternalNode for Lnd {
     fn make(&self) -> String {
         format!("LND {}", self.version)
@@ -79,12 +84,16 @@ impl ExternalNode for Lnd {
     fn channels(&self) -> Result<Vec<TheirChannel>> {
         let answer = self.rest.get("/v1/channels")?;
         let channels = answer["channels"].as_array().cloned().unwrap_or_default();
+        // LND's router finds its own new channel only once it has announced it to itself.
+        let graph = self.rest.get("/v1/graph")?;
+        let edges = graph["edges"].as_array().map_or(&[][..], Vec::as_slice);
+        let announced = |point: &Value| edges.iter().any(|edge| edge["chan_point"] == *point && has_policies(edge));
         channels
             .iter()
             .map(|channel| {
                 Ok(TheirChannel {
                     funding: text(&channel["channel_point"])?.parse()?,
-                    usable: channel["active"] == true,
+                    usable: channel["active"] == true && announced(&channel["channel_point"]),
                     capacity: sat(&channel["capacity"])?,
                     theirs: Msat::from_sat(sat(&channel["local_balance"])?).context("a balance")?,
                 })
@@ -147,12 +156,7 @@ impl ExternalNode for Lnd {
         let ends = [one.to_string(), other.to_string()];
         let graph = self.rest.get("/v1/graph")?;
         let is = |key: &Value| key.as_str().is_some_and(|key| ends.iter().any(|end| end == key));
-        let between = |edge: &Value| {
-            is(&edge["node1_pub"])
-                && is(&edge["node2_pub"])
-                && !edge["node1_policy"].is_null()
-                && !edge["node2_policy"].is_null()
-        };
+        let between = |edge: &Value| is(&edge["node1_pub"]) && is(&edge["node2_pub"]) && has_policies(edge);
         Ok(graph["edges"].as_array().is_some_and(|edges| edges.iter().any(between)))
     }
 

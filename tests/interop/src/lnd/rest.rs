@@ -53,8 +53,16 @@ impl Rest {
         })
     }
 
+    /// Asks again once if there is no answer in time: a question does no harm twice.
     pub fn get(&self, path: &str) -> Result<Value> {
-        self.ask(self.request(Method::GET, path)?).with_context(|| path.to_owned())
+        let ask = || self.ask(self.request(Method::GET, path)?).with_context(|| path.to_owned());
+        let timed_out = |error: &anyhow::Error| {
+            error.chain().any(|cause| cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout))
+        };
+        match ask() {
+            Err(error) if timed_out(&error) => ask(),
+            other => other,
+        }
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Result<Value> {

@@ -1,5 +1,4 @@
-//! Either end may go away and come back, in order or not; the channel goes on, and so does a payment
-//! that was held meanwhile.
+//! Either end may go away and come back, in order or not; the channel goes on.
 
 use super::World;
 use anyhow::Result;
