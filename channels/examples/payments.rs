@@ -1,7 +1,7 @@
 //! Payments per second between two nodes over one channel, durable, in one process.
 //!
 //! `BITCOIND_EXE=… cargo run -p windlass-channels --example payments [seconds [in flight…]]` prints a line
-//! per number of payments in flight.
+//! per number of payments in flight. `RUST_LOG=ldk=debug` shows what LDK says.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
@@ -55,6 +55,8 @@ fn run(alice: &Peer, bob: &Peer, in_flight: u64, length: Duration) -> (u64, Vec<
 }
 
 fn main() {
+    let wanted = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let (seconds, runs) = match numbers.split_first() {
         Some((seconds, runs)) if !runs.is_empty() => (*seconds, runs.to_vec()),

@@ -56,8 +56,12 @@ pub struct Config {
     /// What stays in the wallet for each channel, to lift the fee of a close by force.
     pub anchor_reserve: Amount,
     /// Completed payments that may pile up in LDK before it is made to forget them. They are in each
-    /// commit's image of its state, so many make every commit slower.
+    /// commit's image of its state, about 200 bytes each, so many make every commit slower. While a peer is
+    /// away, a hundred times as many may: the same clock decides when its channel is announced as out of use.
     pub completed_kept_max: u64,
+    /// LDK's clock, by which peers are slow and payments old. A minute; tests let it run faster.
+    #[doc(hidden)]
+    pub tick: Duration,
     /// Where the channel backup is written, whenever a channel comes or goes; nowhere without it.
     pub backup: Option<PathBuf>,
     /// Peers whose channels are used at once, before their funding has any confirmation. A peer that
@@ -85,7 +89,8 @@ impl Config {
             minimum_depth: 6,
             to_self_delay: 144,
             anchor_reserve: Amount::from_sat(25_000),
-            completed_kept_max: 100,
+            completed_kept_max: 20,
+            tick: Duration::from_secs(60),
             backup: None,
             zero_conf_peers: BTreeSet::new(),
             proxy: None,

@@ -2,19 +2,15 @@
 
 mod harness;
 
-use harness::{Chain, DEADLINE, eventually, funded, msat};
+use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::Duration;
 use windlass_channels::{FINAL_CLTV_DELTA_USUAL, HoldRequest, Obstacle, PayError, PayLimits, PaymentState, Preimage};
 
 /// BOLT 2: HTLCs that a channel carries in one direction, at the most.
 const HTLCS_MAX: usize = 483;
 
-#[test]
-fn a_crowd_of_payers_all_get_through_one_channel() {
-    let chain = Chain::start();
-    let [alice, bob] = funded(&chain, ["alice", "bob"]);
-    alice.open(&bob, 1_000_000_000, 0, false, &chain);
-    let count = HTLCS_MAX + 120;
+/// Alice pays so many invoices of bob's, all at once; how each ended.
+fn pay_at_once(alice: &Peer, bob: &Peer, count: usize) -> Vec<Result<PaymentState, PayError>> {
     let invoices = bob.on(move |node| async move {
         let mut texts = Vec::new();
         let make = || {
@@ -27,7 +23,7 @@ fn a_crowd_of_payers_all_get_through_one_channel() {
         }
         texts
     });
-    let states = alice.on(move |node| async move {
+    alice.on(move |node| async move {
         let pay = |text: String| {
             let node = node.clone();
             tokio::spawn(async move {
@@ -42,7 +38,16 @@ fn a_crowd_of_payers_all_get_through_one_channel() {
             states.push(task.await.expect("no panic"));
         }
         states
-    });
+    })
+}
+
+#[test]
+fn a_crowd_of_payers_all_get_through_one_channel() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000_000, 0, false, &chain);
+    let count = HTLCS_MAX + 120;
+    let states = pay_at_once(&alice, &bob, count);
     let failed: Vec<_> = states.iter().filter(|state| !matches!(state, Ok(PaymentState::Succeeded { .. }))).collect();
     assert!(failed.is_empty(), "{} of {count} failed, the first: {:?}", failed.len(), failed.first());
     assert_eq!(bob.node().info().can_send.get() / 1_000_000, 0, "bob's reserve is a hundredth: 10,000,000 sat");

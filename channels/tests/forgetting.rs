@@ -2,17 +2,15 @@
 
 mod harness;
 
-use harness::{COMPLETED_KEPT_MAX, Chain, DEADLINE, funded, msat};
-use windlass_channels::ChannelState;
+use harness::{COMPLETED_KEPT_MAX, Chain, DEADLINE, Peer, fund, funded, msat};
+use std::time::{Duration, Instant};
+use windlass_channels::{ChannelId, ChannelState};
 
 const PAYMENTS: usize = 240;
 const IN_FLIGHT: usize = 8;
 
-#[test]
-fn completed_payments_are_forgotten_under_load() {
-    let chain = Chain::start();
-    let [alice, bob] = funded(&chain, ["alice", "bob"]);
-    let channel = alice.open(&bob, 1_000_000, 0, false, &chain).id;
+/// Alice pays bob many times; the most payments that LDK remembered meanwhile.
+fn pay(alice: &Peer, bob: &Peer, channel: ChannelId) -> usize {
     let invoices: Vec<String> = bob.on(|node| async move {
         let mut texts = Vec::new();
         for _ in 0..PAYMENTS {
@@ -21,7 +19,7 @@ fn completed_payments_are_forgotten_under_load() {
         }
         texts
     });
-    let most = alice.on(move |node| async move {
+    alice.on(move |node| async move {
         let mut most = 0;
         for chunk in invoices.chunks(IN_FLIGHT) {
             let mut hashes = Vec::new();
@@ -36,7 +34,37 @@ fn completed_payments_are_forgotten_under_load() {
             most = most.max(node.remembered_payments());
         }
         most
+    })
+}
+
+/// LDK disconnects a peer that owes an answer at two ticks of its clock. Extra ticks come between the regular
+/// ones: they must not make it do so to a peer that is as quick as it can be.
+#[test]
+fn the_regular_clock_disturbs_nobody_under_load() {
+    const TICK: Duration = Duration::from_secs(4);
+    let chain = Chain::start();
+    let peers = ["alice", "bob"].map(|name| Peer::start_as(name, &chain, |config| config.tick = TICK));
+    fund(&chain, &peers);
+    let [alice, bob] = &peers;
+    let channel = alice.open(bob, 10_000_000, 0, false, &chain).id;
+    let end = Instant::now() + TICK * 3;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while Instant::now() < end {
+                    pay(alice, bob, channel);
+                }
+            });
+        }
     });
+}
+
+#[test]
+fn completed_payments_are_forgotten_under_load() {
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    let channel = alice.open(&bob, 1_000_000, 0, false, &chain).id;
+    let most = pay(&alice, &bob, channel);
     // A round of ticks begins with so many, and some more complete while it goes on.
     let bound = 3 * usize::try_from(COMPLETED_KEPT_MAX).expect("small") + IN_FLIGHT;
     assert!(most <= bound, "LDK remembered {most} payments of {PAYMENTS}");

@@ -83,8 +83,9 @@ const fn is_gossip(event: &MessageSendEvent) -> bool {
 impl BaseMessageHandler for Gate {
     fn get_and_clear_pending_msg_events(&self) -> Vec<MessageSendEvent> {
         self.advance();
-        self.ticks.tick(&self.channel_manager);
         let events = self.channel_manager.get_and_clear_pending_msg_events();
+        self.ticks.sent(&events);
+        self.ticks.tick(&self.channel_manager);
         if events.iter().all(is_gossip) {
             return events;
         }
@@ -136,7 +137,6 @@ impl ChannelMessageHandler for Gate {
         handle_peer_storage_retrieval(msgs::PeerStorageRetrieval),
         handle_shutdown(&msgs::Shutdown),
         handle_closing_signed(&msgs::ClosingSigned),
-        handle_stfu(&msgs::Stfu),
         handle_splice_init(&msgs::SpliceInit),
         handle_splice_ack(&msgs::SpliceAck),
         handle_splice_locked(&msgs::SpliceLocked),
@@ -159,6 +159,11 @@ impl ChannelMessageHandler for Gate {
         handle_channel_reestablish(&msgs::ChannelReestablish),
         handle_channel_update(&msgs::ChannelUpdate),
         handle_error(&msgs::ErrorMessage),
+    }
+
+    fn handle_stfu(&self, peer: PublicKey, message: &msgs::Stfu) {
+        self.ticks.falls_quiet();
+        self.channel_manager.handle_stfu(peer, message);
     }
 
     fn handle_revoke_and_ack(&self, peer: PublicKey, message: &msgs::RevokeAndACK) {

@@ -305,7 +305,7 @@ async fn assemble(
     let gate = Arc::new(Gate::new(
         Arc::clone(&channel_manager),
         Arc::clone(&committer),
-        Ticks::new(config.completed_kept_max),
+        Ticks::new(config.completed_kept_max, config.tick),
     ));
     let (peer_manager, onion) = peer_manager(&base, &channel_manager, &gate);
     let notes = Arc::clone(book);

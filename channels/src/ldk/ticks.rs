@@ -10,45 +10,68 @@
 //! a payment whose parts have not all arrived within three is failed, a closing that does not get on
 //! within one is forced. So extra ticks come only when nothing of that is going on: every channel is
 //! in normal operation, nobody is paying us, no BOLT 12 invoice is awaited, and since the last tick every
-//! channel that was waiting has had its answer. Otherwise, the ticks of every minute remain.
+//! channel that was waiting has had its answer. Otherwise, the ticks of every minute remain. These come
+//! here too: one on the heels of an extra tick would disconnect a peer that has done nothing wrong.
 
 use super::stack::ChannelManager;
 use bitcoin::secp256k1::PublicKey;
 use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
 use lightning::ln::channelmanager::RecentPaymentDetails;
+use lightning::ln::msgs::MessageSendEvent;
 use lightning::ln::types::ChannelId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Ticks after which LDK has forgotten what was complete before the first.
 const TICKS: u32 = 8;
 
+/// While a peer is away, so many times as many may pile up: after ten ticks LDK tells the network that its
+/// channels are out of use, which is not for a peer that only restarts.
+const AWAY_FACTOR: u64 = 100;
+
 /// How long to wait after a tick was not allowed: asking is not for nothing.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How long to wait once a channel begins to fall quiet for a splice: LDK counts that, too.
+const SPLICE_PAUSE: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 struct State {
-    /// Payments completed since the last round of ticks began.
+    /// Completed payments that no round of ticks has covered.
     completed: u64,
+    /// Those that the present round covers.
+    covered: u64,
     /// Ticks still to come in this round.
     left: u32,
-    /// Channels that were waiting for their peer at the last tick, and are still.
-    owed: BTreeSet<ChannelId>,
+    /// Channels that were waiting for their peer at the last tick or since, and have had no answer since
+    /// that tick.
+    owed: BTreeMap<ChannelId, PublicKey>,
+    /// Channels whose peer has a commitment of ours to answer.
+    asked: BTreeMap<ChannelId, PublicKey>,
+    /// Channels that have had an answer since the last tick.
+    answered: BTreeSet<ChannelId>,
     connected: BTreeSet<PublicKey>,
     not_before: Option<Instant>,
+    last: Option<Instant>,
+    /// The regular tick waits for an answer.
+    regular_due: bool,
 }
 
 /// See the module's head.
 pub(crate) struct Ticks {
     /// Completed payments that are allowed to pile up.
     kept_max: u64,
+    /// The regular ticks' period.
+    period: Duration,
+    /// Held from the look whether a tick is allowed to its end.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
 impl Ticks {
-    pub(crate) fn new(kept_max: u64) -> Self {
-        Self { kept_max, state: Mutex::default() }
+    pub(crate) fn new(kept_max: u64, period: Duration) -> Self {
+        Self { kept_max, period, turn: Mutex::default(), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -60,9 +83,34 @@ impl Ticks {
         self.state().completed += 1;
     }
 
+    /// These messages leave.
+    pub(crate) fn sent(&self, events: &[MessageSendEvent]) {
+        let mut state = self.state();
+        for event in events {
+            match event {
+                MessageSendEvent::UpdateHTLCs { node_id, channel_id, .. } => {
+                    state.asked.insert(*channel_id, *node_id);
+                    if !state.answered.contains(channel_id) {
+                        state.owed.insert(*channel_id, *node_id);
+                    }
+                }
+                MessageSendEvent::SendStfu { .. } => state.not_before = Some(Instant::now() + SPLICE_PAUSE),
+                _ => {}
+            }
+        }
+    }
+
     /// The peer has answered on this channel.
     pub(crate) fn answered(&self, channel: ChannelId) {
-        self.state().owed.remove(&channel);
+        let mut state = self.state();
+        state.owed.remove(&channel);
+        state.asked.remove(&channel);
+        state.answered.insert(channel);
+    }
+
+    /// A channel is about to fall quiet.
+    pub(crate) fn falls_quiet(&self) {
+        self.state().not_before = Some(Instant::now() + SPLICE_PAUSE);
     }
 
     pub(crate) fn connected(&self, peer: PublicKey) {
@@ -70,44 +118,85 @@ impl Ticks {
     }
 
     pub(crate) fn disconnected(&self, peer: PublicKey) {
-        self.state().connected.remove(&peer);
+        let mut state = self.state();
+        state.connected.remove(&peer);
+        // What it owed, it will be asked anew.
+        state.owed.retain(|_, of| *of != peer);
+        state.asked.retain(|_, of| *of != peer);
+    }
+
+    /// The regular tick. It waits while a channel owes an answer since an extra one, but not for long: who
+    /// owes one for half the period owes it for good reason to be disconnected.
+    pub(crate) fn regular(&self, manager: &ChannelManager) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut state = self.state();
+            let fresh = state.last.is_some_and(|at| at.elapsed() < self.period / 2);
+            if fresh && !state.owed.is_empty() {
+                state.regular_due = true;
+                return;
+            }
+        }
+        self.tick_now(manager);
     }
 
     /// Ticks, if it is needed and allowed now.
     pub(crate) fn tick(&self, manager: &ChannelManager) {
-        {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let regular = {
             let mut state = self.state();
             if state.left == 0 && state.completed > self.kept_max {
-                state.completed = 0;
+                state.covered = std::mem::take(&mut state.completed);
                 state.left = TICKS;
             }
-            if state.left == 0 || !state.owed.is_empty() || state.not_before.is_some_and(|at| Instant::now() < at) {
+            let wanted = state.regular_due || state.left > 0;
+            if !wanted || !state.owed.is_empty() || state.not_before.is_some_and(|at| Instant::now() < at) {
                 return;
             }
-        }
-        let channels = manager.list_channels();
-        let awaits_invoice =
-            |payment: &RecentPaymentDetails| matches!(payment, RecentPaymentDetails::AwaitingInvoice { .. });
-        if !channels.iter().all(|channel| self.is_normal(channel))
-            || manager.list_recent_payments().iter().any(awaits_invoice)
-        {
+            state.regular_due
+        };
+        if !regular && !self.is_allowed(manager) {
             self.state().not_before = Some(Instant::now() + PAUSE);
             return;
         }
+        self.tick_now(manager);
+        let mut state = self.state();
+        state.left = state.left.saturating_sub(1);
+    }
+
+    fn tick_now(&self, manager: &ChannelManager) {
+        {
+            let mut state = self.state();
+            state.answered.clear();
+            state.regular_due = false;
+        }
         manager.timer_tick_occurred();
         // Asked after the tick: who waited at the tick still waits, unless the answer has come.
-        let waiting = manager.list_channels();
+        let channels = manager.list_channels();
         let mut state = self.state();
-        state.left -= 1;
-        state.owed = waiting.iter().filter(|channel| is_busy(channel)).map(|channel| channel.channel_id).collect();
+        let busy = channels.iter().filter(|channel| channel.is_usable && is_busy(channel));
+        let waiting = busy.map(|channel| (channel.channel_id, channel.counterparty.node_id));
+        let asked = state.asked.clone();
+        state.owed.extend(waiting.chain(asked));
+        state.last = Some(Instant::now());
+    }
+
+    fn is_allowed(&self, manager: &ChannelManager) -> bool {
+        let channels = manager.list_channels();
+        let awaits_invoice =
+            |payment: &RecentPaymentDetails| matches!(payment, RecentPaymentDetails::AwaitingInvoice { .. });
+        channels.iter().all(|channel| self.is_normal(channel))
+            && !manager.list_recent_payments().iter().any(awaits_invoice)
     }
 
     fn is_normal(&self, channel: &ChannelDetails) -> bool {
         let state = self.state();
-        let is_quiet_or_usable = channel.is_usable || !state.connected.contains(&channel.counterparty.node_id);
+        let is_away = !state.connected.contains(&channel.counterparty.node_id);
+        let pile = state.completed.saturating_add(state.covered);
+        let is_too_much = pile > self.kept_max.saturating_mul(AWAY_FACTOR);
         drop(state);
         channel.is_channel_ready
-            && is_quiet_or_usable
+            && (channel.is_usable || (is_away && is_too_much))
             && channel.channel_shutdown_state == Some(ChannelShutdownState::NotShuttingDown)
             && channel.pending_inbound_htlcs.is_empty()
     }

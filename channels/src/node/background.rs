@@ -17,9 +17,8 @@ use tokio::time::{Interval, MissedTickBehavior};
 /// How often the node's own announcement is repeated.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// LDK's times: channels age, onion messages expire, peers are pinged, claims are broadcast again
+/// LDK's times, besides its clock ([`crate::Config::tick`]): onion messages expire, peers are pinged, claims are broadcast again
 /// and outputs swept, the scorer forgets and is kept, the graph forgets and is kept.
-const TICK: Duration = Duration::from_secs(60);
 const ONION_TICK: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(10);
 const REBROADCAST: Duration = Duration::from_secs(30);
@@ -55,7 +54,7 @@ impl Node {
         self.channel_manager.timer_tick_occurred();
         self.chain_monitor.rebroadcast_pending_claims();
         self.score(|scorer| scorer.time_passed(since_epoch()));
-        let (mut tick, mut onion_tick, mut ping) = (every(TICK), every(ONION_TICK), every(PING));
+        let (mut tick, mut onion_tick, mut ping) = (every(self.config.tick), every(ONION_TICK), every(PING));
         let (mut rebroadcast, mut keep_scorer, mut keep_graph) = (every(REBROADCAST), every(SCORER), every(GRAPH));
         while !self.is_stopping() {
             self.handle_waiting().await;
@@ -65,7 +64,7 @@ impl Node {
                 () = self.channel_manager.get_event_or_persistence_needed_future() => {}
                 () = self.chain_monitor.get_update_future() => {}
                 () = self.onion.get_update_future() => {}
-                _ = tick.tick() => self.channel_manager.timer_tick_occurred(),
+                _ = tick.tick() => self.gate.ticks().regular(&self.channel_manager),
                 _ = onion_tick.tick() => {
                     lightning::ln::msgs::OnionMessageHandler::timer_tick_occurred(self.onion.as_ref());
                 }

@@ -22,6 +22,7 @@ pub struct Recorder {
     stop: AtomicBool,
     done: AtomicUsize,
     refused: AtomicUsize,
+    failed: AtomicUsize,
     ends: Mutex<Vec<(Instant, Duration)>>,
 }
 
@@ -49,13 +50,18 @@ impl Recorder {
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// A payment left and came back.
+    pub fn failed(&self) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Pays `invoices`, `in_flight` at a time, and measures from when as many have been paid as are in
 /// flight (so that the pipe is full) for `seconds`, or until the invoices are used up.
-pub fn run(rig: &dyn Rig, invoices: Vec<String>, in_flight: usize, seconds: f64) -> Result<Ran> {
+pub fn run(rig: &dyn Rig, invoices: Vec<String>, in_flight: usize, seconds: f64, count_syncs: bool) -> Result<Ran> {
     let recorder = Recorder::new(invoices);
-    let mut syncs = Syncs::start();
+    let mut syncs = count_syncs.then(Syncs::start).flatten();
     let (start, end) = std::thread::scope(|scope| {
         let load = scope.spawn(|| rig.load(in_flight, &recorder));
         let done = || recorder.done.load(Ordering::Relaxed);
@@ -89,5 +95,6 @@ pub fn run(rig: &dyn Rig, invoices: Vec<String>, in_flight: usize, seconds: f64)
         written_bytes: end.1.written_bytes - start.1.written_bytes,
         syncs: end.2.zip(start.2).map(|(end, start)| end - start),
         refused: recorder.refused.load(Ordering::Relaxed),
+        failed: recorder.failed.load(Ordering::Relaxed),
     })
 }

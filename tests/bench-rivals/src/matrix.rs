@@ -13,6 +13,9 @@ use windlass_interop::windlass::Windlass;
 const REWARDS: u32 = 140;
 const MATURITY: u32 = 100;
 
+/// How long syncs are counted for.
+const COUNTED_SECONDS: f64 = 1.0;
+
 /// What is measured, and where.
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -101,8 +104,17 @@ fn measure(workers: &mut [Worker], case: Case, options: &Options) -> Result<BTre
         for (worker, rate) in workers.iter_mut().zip(&mut rates) {
             let ran = turn(worker, case, *rate, options.seconds)?;
             *rate = ran.latencies_ms.len() as f64 / ran.seconds;
-            all.entry(worker.which.name()).or_default().0.push(ran);
+            all.entry(worker.which.name()).or_default().timed.push(ran);
         }
+    }
+    for (worker, rate) in workers.iter_mut().zip(rates) {
+        let ran = worker.pay_counting(
+            enough(case, rate, COUNTED_SECONDS),
+            case.amount_sat,
+            case.in_flight,
+            COUNTED_SECONDS,
+        )?;
+        all.entry(worker.which.name()).or_default().counted = Some(ran);
     }
     Ok(all)
 }
@@ -116,6 +128,9 @@ pub fn warm_up(worker: &mut Worker, case: Case) -> Result<f64> {
 
 /// A turn that counts. Invoices for the time before, within and after the window, and some to spare.
 pub fn turn(worker: &mut Worker, case: Case, rate: f64, seconds: f64) -> Result<Ran> {
-    let within = (rate * seconds * 1.4) as usize;
-    worker.pay(case.in_flight * 3 + within + 50, case.amount_sat, case.in_flight, seconds)
+    worker.pay(enough(case, rate, seconds), case.amount_sat, case.in_flight, seconds)
+}
+
+fn enough(case: Case, rate: f64, seconds: f64) -> usize {
+    case.in_flight * 3 + (rate * seconds * 1.4) as usize + 50
 }

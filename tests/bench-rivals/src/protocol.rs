@@ -44,7 +44,7 @@ pub enum Order {
     /// Make so many invoices.
     Prepare { count: usize, amount_sat: u64 },
     /// Pay them.
-    Run { in_flight: usize, seconds: f64 },
+    Run { in_flight: usize, seconds: f64, count_syncs: bool },
     /// Stop the payer and start it again.
     Restart,
 }
@@ -75,10 +75,12 @@ pub struct Ran {
     pub payments: usize,
     /// Processor time of the process in the window, user and kernel: all nodes and the load.
     pub cpu_ms: f64,
-    /// What the process handed to the disk in the window.
+    /// What the process wrote to files in the window.
     pub written_bytes: u64,
-    /// Calls of `fdatasync` and `fsync` in the window, where they can be counted.
+    /// Calls of `fdatasync` and `fsync` in the window, where they can be and were counted.
     pub syncs: Option<u64>,
     /// Payments that were refused at first and tried again.
     pub refused: usize,
+    /// Payments that failed on their way, and are in no other figure.
+    pub failed: usize,
 }

@@ -18,30 +18,43 @@ pub struct Case {
 
 /// The rounds of one make in one case.
 #[derive(Debug, Default)]
-pub struct Rounds(pub Vec<Ran>);
+pub struct Rounds {
+    pub timed: Vec<Ran>,
+    /// The one in which syncs were counted.
+    pub counted: Option<Ran>,
+}
 
 impl Rounds {
-    /// The median over the rounds; none if a round has none.
-    fn median(&self, figure: impl Fn(&Ran) -> Option<f64>) -> Option<f64> {
-        let mut figures = self.0.iter().map(figure).collect::<Option<Vec<f64>>>()?;
+    /// The median over the rounds.
+    fn median(&self, figure: impl Fn(&Ran) -> f64) -> Option<f64> {
+        let mut figures: Vec<f64> = self.timed.iter().map(figure).collect();
         figures.sort_by(f64::total_cmp);
         figures.get(figures.len() / 2).copied()
     }
 
     pub fn rate(&self) -> Option<f64> {
-        self.median(|ran| Some(rate(ran)))
+        self.median(rate)
     }
 
-    fn per_payment(&self, figure: impl Fn(&Ran) -> Option<f64>) -> Option<f64> {
-        self.median(|ran| Some(figure(ran)? / ran.latencies_ms.len().max(1) as f64))
+    fn per_payment(&self, figure: impl Fn(&Ran) -> f64) -> Option<f64> {
+        self.median(|ran| per_payment(ran, figure(ran)))
+    }
+
+    fn syncs_per_payment(&self) -> Option<f64> {
+        let ran = self.counted.as_ref()?;
+        Some(per_payment(ran, ran.syncs? as f64))
     }
 
     /// Of all rounds together.
     fn latency_ms(&self, percent: usize) -> Option<f64> {
-        let mut all: Vec<f64> = self.0.iter().flat_map(|ran| ran.latencies_ms.iter().copied()).collect();
+        let mut all: Vec<f64> = self.timed.iter().flat_map(|ran| ran.latencies_ms.iter().copied()).collect();
         all.sort_by(f64::total_cmp);
         all.get((all.len() * percent / 100).min(all.len().saturating_sub(1))).copied()
     }
+}
+
+fn per_payment(ran: &Ran, figure: f64) -> f64 {
+    figure / ran.latencies_ms.len().max(1) as f64
 }
 
 fn rate(ran: &Ran) -> f64 {
@@ -70,15 +83,16 @@ impl Report {
         for (name, rounds) in all {
             let mut figures = json!({
                 "impl": name, "hops": shape.hops, "channels": shape.channels, "amount_sat": amount_sat,
-                "in_flight": in_flight, "rounds": rounds.0.len(),
-                "payments": rounds.0.iter().map(|ran| ran.latencies_ms.len()).sum::<usize>(),
+                "in_flight": in_flight, "rounds": rounds.timed.len(),
+                "payments": rounds.timed.iter().map(|ran| ran.latencies_ms.len()).sum::<usize>(),
                 "payments_per_s": round(rounds.rate()),
-                "payments_per_s_rounds": rounds.0.iter().map(|ran| round(Some(rate(ran)))).collect::<Vec<_>>(),
+                "payments_per_s_rounds": rounds.timed.iter().map(|ran| round(Some(rate(ran)))).collect::<Vec<_>>(),
                 "p50_ms": round(rounds.latency_ms(50)), "p99_ms": round(rounds.latency_ms(99)),
-                "fdatasync_per_payment": round(rounds.per_payment(|ran| ran.syncs.map(|syncs| syncs as f64))),
-                "bytes_per_payment": rounds.per_payment(|ran| Some(ran.written_bytes as f64)).map(f64::round),
-                "cpu_ms_per_payment": round(rounds.per_payment(|ran| Some(ran.cpu_ms))),
-                "refused": rounds.0.iter().map(|ran| ran.refused).sum::<usize>(),
+                "fdatasync_per_payment": round(rounds.syncs_per_payment()),
+                "bytes_per_payment": rounds.per_payment(|ran| ran.written_bytes as f64).map(f64::round),
+                "cpu_ms_per_payment": round(rounds.per_payment(|ran| ran.cpu_ms)),
+                "refused": rounds.timed.iter().map(|ran| ran.refused).sum::<usize>(),
+                "failed": rounds.timed.iter().map(|ran| ran.failed).sum::<usize>(),
             });
             if *name == Impl::Windlass.name() {
                 for (other, figure) in [(Impl::LdkNode, "times_ldk_node"), (Impl::WindlassNoStore, "of_no_store")] {

@@ -37,8 +37,8 @@ fn obey(order: Order, nodes: &mut dyn Rig, invoices: &mut Vec<String>, chain: &C
             *invoices = nodes.invoices(count, amount_sat)?;
             Answer::Ready
         }
-        Order::Run { in_flight, seconds } => {
-            Answer::Ran(load::run(nodes, std::mem::take(invoices), in_flight, seconds)?)
+        Order::Run { in_flight, seconds, count_syncs } => {
+            Answer::Ran(load::run(nodes, std::mem::take(invoices), in_flight, seconds, count_syncs)?)
         }
         Order::Restart => {
             let (started_s, can_pay_s) = nodes.restart()?;
