@@ -217,13 +217,13 @@ impl Kv {
         self.wake.notify_one();
     }
 
-    /// Ends the committer without another commit.
+    /// Ends the committer without another commit. What is staged stays: a commit that has begun may be about
+    /// to take it, and a manager must not reach the disk without its monitors.
     pub(crate) fn abandon(&self) {
         let mut stage = self.stage();
         stage.stop = true;
         stage.due = false;
         stage.lazy = None;
-        stage.values.clear();
         self.wake.notify_one();
     }
 
