@@ -10,6 +10,7 @@
 mod backup;
 mod book;
 mod config;
+mod dns;
 mod error;
 mod hold;
 mod ids;
@@ -24,6 +25,7 @@ mod uri;
 pub use backup::{BackedUpChannel, BackedUpSplice, Backup, BackupError};
 pub use book::BookError;
 pub use config::{Config, InboundLimits, Parts};
+pub use dns::Dns;
 pub use error::{
     CloseError, ConnectError, FindError, InvoiceError, OfferError, OpenError, PayError, PolicyError, SpliceError,
     StartError, WaitError,

@@ -17,7 +17,9 @@ pub struct NoNames;
 
 impl NameResolver for NoNames {
     fn resolve<'a>(&'a self, _: &'a str, _: &'a str) -> NameAnswer<'a> {
-        Box::pin(async { Err("this node has no DNS to ask: ask for an invoice or an offer instead".into()) })
+        Box::pin(async {
+            Err("this node has no DNS to ask: name a resolver in its config.toml (dns = \"9.9.9.9:53\"), or ask for an invoice or an offer".into())
+        })
     }
 }
 

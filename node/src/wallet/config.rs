@@ -49,6 +49,10 @@ pub struct WalletConfig {
     /// are reached. Without it they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<SocketAddr>,
+    /// A recursive DNS resolver (`9.9.9.9:53`), asked over TCP for names that are to be paid (BIP 353). It learns who
+    /// is paid; what it answers is believed only with DNSSEC's proof. Without it names can't be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<SocketAddr>,
     /// A folder for data of an outside watchtower: signed transactions that answer each revoked state. A
     /// relative path starts at the node's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +98,7 @@ impl WalletConfig {
             anchor_reserve: anchor_reserve(),
             zero_conf_peers: Vec::new(),
             proxy: None,
+            dns: None,
             watchtower: None,
             rapid_gossip_sync: None,
             bitcoind,

@@ -230,6 +230,10 @@ async fn start_lightning(
         backup: Some(dir.join(recovery::BACKUP)),
         zero_conf_peers: config.zero_conf_peers.iter().copied().collect(),
         proxy: config.proxy,
+        names: match config.dns {
+            Some(resolver) => Arc::new(channels::Dns::new(resolver)),
+            None => Arc::new(channels::NoNames),
+        },
         tower: config.watchtower.as_ref().map(|folder| dir.join(folder)),
         ..channels::Config::new(config.name.clone(), seed.lightning(), network, config.lightning)
     };
