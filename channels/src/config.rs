@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use windlass_chain::{Bitcoind, FeeSource, Wallet};
 use windlass_store::Store;
+use windlass_types::Msat;
 
 /// The most payments in flight per direction that BOLT 2 allows.
 const MAX_HTLCS: u16 = 483;
@@ -18,6 +19,10 @@ const MAX_HTLCS: u16 = 483;
 /// Payments too small for an output go to the miner if the channel is closed by force meanwhile; this
 /// bounds what may be at risk that way.
 const DUST_EXPOSURE_MSAT: u64 = 50_000_000;
+
+/// The least that is taken where nobody asked for an amount (keysend, an offer without one). Each such payment is kept
+/// in the book for ever: whoever sends many pays for the room.
+const UNASKED_MIN: Msat = Msat::new(1_000);
 
 /// How many connections of others a node takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub struct Config {
     pub proxy: Option<SocketAddr>,
     /// The folder of signed justice transactions for an outside watchtower; none without it.
     pub tower: Option<PathBuf>,
+    /// The least that is taken where nobody asked for an amount: a keysend, or a payment of an offer without one.
+    pub unasked_min: Msat,
     /// Who resolves names that are to be paid (BIP 353).
     pub names: Arc<dyn NameResolver>,
     /// What it takes from peers that come by themselves.
@@ -95,6 +102,7 @@ impl Config {
             zero_conf_peers: BTreeSet::new(),
             proxy: None,
             tower: None,
+            unasked_min: UNASKED_MIN,
             names: Arc::new(NoNames),
             inbound: InboundLimits::default(),
         }

@@ -256,6 +256,11 @@ impl Node {
         }
     }
 
+    /// Whether an offer of ours states an amount.
+    pub(super) fn asks_amount(&self, id: OfferId) -> bool {
+        self.book.read().offers.get(&id).is_some_and(|offer| offer.amount.is_some())
+    }
+
     /// What an offer of ours says it is for.
     pub(super) fn offer_description(&self, id: OfferId) -> String {
         self.book.read().offers.get(&id).map(|offer| offer.description.clone()).unwrap_or_default()

@@ -338,6 +338,11 @@ impl Peer {
         std::fs::create_dir(&self.dir).expect("made");
     }
 
+    /// What its log holds and has written.
+    pub fn log_stats(&self) -> windlass_store::Stats {
+        self.store.upgrade().expect("it runs").stats().expect("it is a log")
+    }
+
     /// Rows of a table of the node's store.
     pub fn rows(&self, table: &str) -> usize {
         self.store.upgrade().expect("it runs").scan(table, b"").expect("readable").len()

@@ -105,14 +105,19 @@ impl Node {
     /// first.
     fn claimable(&self, hash: PaymentHash, purpose: &PaymentPurpose, amount_msat: u64) {
         let begun = |kind| Payment::begun(hash, Direction::In, kind, Some(Msat::new(amount_msat)), now());
+        let too_little = Msat::new(amount_msat) < self.config.unasked_min;
         let open = match purpose {
             PaymentPurpose::Bolt11InvoicePayment { .. } => {
                 let invoice = self.book.payment(Direction::In, hash);
                 invoice.is_some_and(|invoice| invoice.state == PaymentState::Pending)
             }
+            PaymentPurpose::SpontaneousPayment(_) if too_little => false,
             PaymentPurpose::SpontaneousPayment(_) => self.note_arrival(begun(PaymentKind::Keysend)),
             PaymentPurpose::Bolt12OfferPayment { payment_context, .. } => {
                 let id = OfferId(payment_context.offer_id.0);
+                if too_little && !self.asks_amount(id) {
+                    return self.refuse(hash, amount_msat);
+                }
                 let note = payment_context.invoice_request.payer_note_truncated.as_ref();
                 self.note_arrival(Payment {
                     memo: self.offer_description(id),
@@ -124,11 +129,13 @@ impl Node {
         };
         match purpose.preimage() {
             Some(preimage) if open => self.channel_manager.claim_funds(preimage),
-            _ => {
-                tracing::info!(%hash, amount_msat, "a payment for no open invoice is refused");
-                self.channel_manager.fail_htlc_backwards(&lightning::types::payment::PaymentHash(hash.0));
-            }
+            _ => self.refuse(hash, amount_msat),
         }
+    }
+
+    fn refuse(&self, hash: PaymentHash, amount_msat: u64) {
+        tracing::info!(%hash, amount_msat, "a payment for no open invoice, or of next to nothing, is refused");
+        self.channel_manager.fail_htlc_backwards(&lightning::types::payment::PaymentHash(hash.0));
     }
 
     fn channel_of_hop(&self, scid: u64, peer: bitcoin::secp256k1::PublicKey) -> Option<ChannelId> {
