@@ -4,10 +4,11 @@
 default:
     @just --list
 
-# Format and lints, warnings refused.
+# Format, lints (warnings refused), and a short run of every fuzz target.
 check:
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo test --locked --package windlass-fuzz
 
 # Format the code.
 fmt:
@@ -38,6 +39,10 @@ interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
 # Measure; rows also go to target/bench/*.jsonl. Names: up api channels sidechain peg. `channels` runs our Lightning node
 # beside ldk-node in one run; it takes options (`just bench channels --help`), and `long` or `restart`.
 bench NAME="all" *OPTIONS: (_with-bitcoind "tests/bench " + NAME + " " + OPTIONS)
+
+# Let libFuzzer run on a decoder, or on each in turn, for so many seconds (needs a nightly compiler). Names: fuzz/README.md.
+fuzz TARGET="all" SECONDS="60":
+    fuzz/run {{ TARGET }} {{ SECONDS }}
 
 # Licences, advisories and sources of all dependencies (needs cargo-deny).
 deny:

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("peg", &["types", "ledger", "chain", "store"]),
     ("node", &["types", "ledger", "chain", "store", "channels", "sidechain", "peg"]),
     ("regtest", &["types", "chain", "node", "store", "peg", "ledger"]),
+    ("fuzz", &["types", "ledger", "chain", "store", "channels", "sidechain", "peg", "node"]),
 ];
 
 /// Packages that only some crates may name (a prefix), and which.

@@ -117,14 +117,19 @@ fn cipher(seed: &[u8; 32]) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&key.into())
 }
 
+/// A file with this content.
+pub(crate) fn seal_bytes(text: &[u8], seed: &[u8; 32], nonce: [u8; NONCE_LEN]) -> Result<Vec<u8>, BackupError> {
+    let payload = Payload { msg: text, aad: MAGIC };
+    let sealed = cipher(seed).encrypt(&XNonce::from(nonce), payload);
+    let sealed = sealed.map_err(|_| BackupError::Malformed("it is too long to be encrypted".into()))?;
+    Ok([MAGIC, &nonce, &sealed].concat())
+}
+
 impl Backup {
     /// The file's bytes. `nonce` must be random.
     pub(crate) fn seal(&self, seed: &[u8; 32], nonce: [u8; NONCE_LEN]) -> Result<Vec<u8>, BackupError> {
         let text = serde_json::to_vec(self).map_err(|error| BackupError::Malformed(error.to_string()))?;
-        let payload = Payload { msg: &text, aad: MAGIC };
-        let sealed = cipher(seed).encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| BackupError::Malformed("it is too long to be encrypted".into()))?;
-        Ok([MAGIC, &nonce, &sealed].concat())
+        seal_bytes(&text, seed, nonce)
     }
 
     /// Opens a file's bytes with the seed of [`crate::Config`].

@@ -12,6 +12,8 @@ mod book;
 mod config;
 mod dns;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hold;
 mod ids;
 mod ldk;

@@ -6,6 +6,8 @@ mod bitcoin_view;
 pub mod client;
 mod files;
 pub mod follower;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod member;
 pub mod reserves;
 mod sidechain_api;

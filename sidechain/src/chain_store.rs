@@ -13,6 +13,9 @@ const CERTIFICATES: &str = "certificates";
 const RECEIPTS: &str = "receipts";
 const TRANSACTIONS: &str = "transactions";
 const META: &str = "meta";
+
+/// All of them.
+pub(crate) const TABLES: [&str; 6] = [STATE, BLOCKS, CERTIFICATES, RECEIPTS, TRANSACTIONS, META];
 const CHAIN: &[u8] = b"chain";
 
 /// Why the finalised chain can't be read or written.

@@ -49,6 +49,8 @@ mod config;
 mod core;
 mod engine;
 mod follower;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod identity;
 mod level;

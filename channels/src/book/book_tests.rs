@@ -149,3 +149,22 @@ fn a_payment_that_a_close_cut_off_after_its_preimage_is_found() {
     assert_eq!(book.read().unfinished_msat(1_000), 0);
     assert_eq!(book.read().unfinished_msat(0), 0);
 }
+
+#[test]
+fn a_journal_that_no_node_gets_to_is_refused() {
+    for (position, event) in [
+        // The next event would have no number.
+        (r#"{"next":18446744073709551615,"acknowledged":0}"#, None),
+        (r#"{"next":1,"acknowledged":2}"#, None),
+        // One from after the end.
+        (r#"{"next":1,"acknowledged":0}"#, Some("0000000000000001")),
+    ] {
+        let disk = Disk::new();
+        let mut writes = Writes::new().put(META, META_JOURNAL.as_bytes(), position.as_bytes());
+        if let Some(at) = event {
+            writes.add_put(EVENTS, at.as_bytes(), &json(&crate::Event::ChannelReady { channel: CHANNEL }));
+        }
+        disk.store.commit(writes).expect("room on the disk");
+        assert!(matches!(Book::open(&disk.store), Err(BookError::Row { .. })), "{position}");
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) use rows::{Closed, Facts, Flow, Opening};
 pub(crate) use splice::{Asked, FundingNotes, Splice};
 pub(crate) use trace::{ANCHOR_SAT, Claim, ClaimKind, Trace, Tracer};
 
-use journal::Journal;
+use journal::{Journal, Position};
 
 use crate::{ChannelId, Direction, Forward, HoldInvoice, Offer, OfferId, Payment, PaymentHash};
 use bitcoin::Txid;
@@ -71,6 +71,10 @@ const EVENTS: &str = "ln.events";
 const META_JOURNAL: &str = "journal";
 const META_TIP: &str = "traced_to";
 const META_COUNTED: &str = "counted_events";
+
+/// All of them.
+pub(crate) const TABLES: [&str; 14] =
+    [PAYMENTS, FORWARDS, HOLDS, OFFERS, OPENINGS, FACTS, FLOWS, TRACES, FEES, ARRIVED, PEERS, KEPT, META, EVENTS];
 
 /// A row that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +179,21 @@ fn meta<T: DeserializeOwned>(store: &Store, key: &'static str) -> Result<Option<
     value.map(Some).map_err(|error| BookError::Row { table: META, key: key.into(), reason: error.to_string() })
 }
 
+/// The journal; its position must be one that a node can have reached, for it is counted on from there.
+fn journal(store: &Store) -> Result<Journal, BookError> {
+    let position: Position = meta(store, META_JOURNAL)?.unwrap_or_default();
+    let events: BTreeMap<u64, _> = rows(store, EVENTS, |key| u64::from_str_radix(key, 16).ok())?;
+    if position.next > u64::MAX / 2 || position.acknowledged > position.next {
+        let reason = format!("no node gets to {position:?}");
+        return Err(BookError::Row { table: META, key: META_JOURNAL.into(), reason });
+    }
+    if let Some((at, _)) = events.range(position.next..).next() {
+        let reason = format!("the journal ends before {}", position.next);
+        return Err(BookError::Row { table: EVENTS, key: format!("{at:016x}"), reason });
+    }
+    Ok(Journal::new(position, events))
+}
+
 impl Book {
     /// Reads the book.
     pub(crate) fn open(store: &Store) -> Result<Self, BookError> {
@@ -193,10 +212,7 @@ impl Book {
             peers: rows(store, PEERS, |key| key.parse().ok())?,
             kept: rows(store, KEPT, |key| key.parse().ok())?,
             tip: meta(store, META_TIP)?,
-            journal: Journal::new(
-                meta(store, META_JOURNAL)?.unwrap_or_default(),
-                rows(store, EVENTS, |key| u64::from_str_radix(key, 16).ok())?,
-            ),
+            journal: journal(store)?,
             replays: meta::<Vec<PaymentHash>>(store, META_COUNTED)?
                 .unwrap_or_default()
                 .into_iter()

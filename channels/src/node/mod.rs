@@ -26,7 +26,9 @@ mod route;
 mod splice;
 
 pub use gossip::GossipError;
+pub(crate) use offers::{read_offer, read_refund};
 pub use open::OpenRequest;
+pub(crate) use pay::{memo, read_invoice};
 pub use splice::SpliceOut;
 
 use crate::book::Book;

@@ -7,6 +7,7 @@ use crate::{
     Direction, Offer, OfferError, OfferId, PayError, PayLimits, Payment, PaymentFailure, PaymentHash, PaymentKind,
     PaymentState,
 };
+use bitcoin::Network;
 use bitcoin::constants::ChainHash;
 use lightning::ln::channelmanager::{OptionalOfferPaymentParams, PaymentId};
 use lightning::offers::offer::{Amount as OfferAmount, Offer as LdkOffer};
@@ -119,25 +120,10 @@ impl Node {
     }
 
     fn check_offer(&self, text: &str, given: Option<Msat>) -> Result<(LdkOffer, Msat), PayError> {
-        let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
-        let offer: LdkOffer = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
-        if !offer.supports_chain(ChainHash::using_genesis_block(self.config.network)) {
-            return Err(PayError::WrongNetwork { found: "another network".into(), expected: self.config.network });
-        }
-        if offer.is_expired() {
-            let at = offer.absolute_expiry().map_or(0, |at| at.as_secs());
-            return Err(PayError::Expired { seconds_ago: now().saturating_sub(at) });
-        }
+        let (offer, stated) = read_offer(text, self.config.network)?;
         if self.book.read().offers.contains_key(&OfferId(offer.id().0)) {
             return Err(PayError::OwnInvoice);
         }
-        let stated = match offer.amount() {
-            Some(OfferAmount::Bitcoin { amount_msats }) => Some(Msat::new(amount_msats)),
-            Some(OfferAmount::Currency { iso4217_code, .. }) => {
-                return Err(malformed(format!("it is priced in {}, not in bitcoin", iso4217_code.as_str())));
-            }
-            None => None,
-        };
         let amount = match (stated, given) {
             (Some(invoice), Some(given)) if invoice != given => {
                 return Err(PayError::AmountMismatch { invoice, given });
@@ -197,14 +183,7 @@ impl Node {
     /// # Errors
     /// See [`OfferError`].
     pub async fn claim_refund(&self, text: &str) -> Result<Payment, OfferError> {
-        let malformed = |reason: String| OfferError::Malformed { text: text.into(), reason };
-        let refund: Refund = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
-        if refund.chain() != ChainHash::using_genesis_block(self.config.network) {
-            return Err(OfferError::WrongNetwork { expected: self.config.network });
-        }
-        if refund.is_expired() {
-            return Err(OfferError::Expired);
-        }
+        let refund = read_refund(text, self.config.network)?;
         let known = refund.to_string();
         let is_ours =
             self.book.read().payments.values().any(|payment| {
@@ -265,6 +244,40 @@ impl Node {
     pub(super) fn offer_description(&self, id: OfferId) -> String {
         self.book.read().offers.get(&id).map(|offer| offer.description.clone()).unwrap_or_default()
     }
+}
+
+/// Reads an offer for `network` that can still be paid, and the amount that it states.
+pub(crate) fn read_offer(text: &str, network: Network) -> Result<(LdkOffer, Option<Msat>), PayError> {
+    let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
+    let offer: LdkOffer = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
+    if !offer.supports_chain(ChainHash::using_genesis_block(network)) {
+        return Err(PayError::WrongNetwork { found: "another network".into(), expected: network });
+    }
+    if offer.is_expired() {
+        let at = offer.absolute_expiry().map_or(0, |at| at.as_secs());
+        return Err(PayError::Expired { seconds_ago: now().saturating_sub(at) });
+    }
+    let stated = match offer.amount() {
+        Some(OfferAmount::Bitcoin { amount_msats }) => Some(Msat::new(amount_msats)),
+        Some(OfferAmount::Currency { iso4217_code, .. }) => {
+            return Err(malformed(format!("it is priced in {}, not in bitcoin", iso4217_code.as_str())));
+        }
+        None => None,
+    };
+    Ok((offer, stated))
+}
+
+/// Reads a refund of `network` that can still be claimed.
+pub(crate) fn read_refund(text: &str, network: Network) -> Result<Refund, OfferError> {
+    let malformed = |reason: String| OfferError::Malformed { text: text.into(), reason };
+    let refund: Refund = text.trim().parse().map_err(|error| malformed(format!("{error:?}")))?;
+    if refund.chain() != ChainHash::using_genesis_block(network) {
+        return Err(OfferError::WrongNetwork { expected: network });
+    }
+    if refund.is_expired() {
+        return Err(OfferError::Expired);
+    }
+    Ok(refund)
 }
 
 fn in_words(error: &Bolt12SemanticError) -> String {

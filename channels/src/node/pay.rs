@@ -129,18 +129,7 @@ impl Node {
     }
 
     pub(super) fn check_invoice(&self, text: &str, given: Option<Msat>) -> Result<Checked, PayError> {
-        let clean = text.trim();
-        let clean = match clean.get(..10) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("lightning:") => &clean[10..],
-            _ => clean,
-        };
-        let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
-        let invoice: Bolt11Invoice =
-            clean.parse().map_err(|error: lightning_invoice::ParseOrSemanticError| malformed(error.to_string()))?;
-        let found = invoice.network();
-        if found != self.config.network {
-            return Err(PayError::WrongNetwork { found: network_name(found), expected: self.config.network });
-        }
+        let invoice = read_invoice(text, self.config.network)?;
         let hash = PaymentHash(*invoice.payment_hash().as_ref());
         match self.payment(Direction::Out, hash).map(|payment| payment.state) {
             Some(PaymentState::Succeeded { .. }) => return Err(PayError::AlreadyPaid(hash)),
@@ -207,7 +196,25 @@ pub(super) fn payment_parameters(invoice: &Bolt11Invoice, payee: PublicKey) -> P
     parameters
 }
 
-pub(super) fn memo(invoice: &Bolt11Invoice) -> String {
+/// Reads a BOLT 11 invoice of `network`.
+pub(crate) fn read_invoice(text: &str, network: bitcoin::Network) -> Result<Bolt11Invoice, PayError> {
+    let clean = text.trim();
+    let clean = match clean.get(..10) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("lightning:") => &clean[10..],
+        _ => clean,
+    };
+    let malformed = |reason: String| PayError::Malformed { text: text.into(), reason };
+    let invoice: Bolt11Invoice =
+        clean.parse().map_err(|error: lightning_invoice::ParseOrSemanticError| malformed(error.to_string()))?;
+    let found = invoice.network();
+    if found == network {
+        Ok(invoice)
+    } else {
+        Err(PayError::WrongNetwork { found: network_name(found), expected: network })
+    }
+}
+
+pub(crate) fn memo(invoice: &Bolt11Invoice) -> String {
     match invoice.description() {
         Bolt11InvoiceDescriptionRef::Direct(text) => text.as_inner().0.clone(),
         Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),

@@ -123,9 +123,10 @@ async fn genesis(dir: &Path, members: &[MemberClient], wanted: Option<ChainId>) 
     }
 }
 
-fn decode(answer: &GenesisAnswer) -> Option<Genesis> {
+/// A genesis out of an answer, if it is one and of the chain that the answer names.
+pub(crate) fn decode(answer: &GenesisAnswer) -> Option<Genesis> {
     let genesis: Genesis = borsh::from_slice(&hex::decode(&answer.hex).ok()?).ok()?;
-    (genesis.chain_id() == answer.chain).then_some(genesis)
+    (genesis.chain_id() == answer.chain && genesis.validate().is_ok()).then_some(genesis)
 }
 
 /// A block and its certificate out of an answer.

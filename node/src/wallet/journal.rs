@@ -19,6 +19,16 @@ const PEG_OUTS: &str = "peg-outs";
 const POSITION: &str = "peg-position";
 const HISTORY: &[u8] = b"history";
 
+/// All of them, for `windlass-fuzz`.
+pub(crate) const JOURNAL_TABLES: [&str; 5] = [ADDRESSES, COINS, SENT, PEG_OUTS, POSITION];
+
+/// For `windlass-fuzz`: reads whatever is in the tables.
+pub(crate) fn fuzz_journal(store: Arc<Store>) {
+    let Ok(journal) = Journal::open(store) else { return };
+    let _ = journal.history();
+    journal.read(|pages| pages.addresses.values().for_each(|address| drop(address.id())));
+}
+
 /// A deposit address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DepositAddress {

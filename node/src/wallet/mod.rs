@@ -34,6 +34,9 @@ mod statement;
 mod transfer;
 mod watch;
 
+pub(crate) use journal::{JOURNAL_TABLES, fuzz_journal};
+pub(crate) use seed::fuzz_words;
+
 pub use config::{Ready, WalletConfig};
 pub use recovery::{RecoveryError, Restoring, check_restore, restore, words};
 pub use run::{RunError, run, run_async, run_until};

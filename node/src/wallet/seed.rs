@@ -35,6 +35,12 @@ impl Drop for Seed {
     }
 }
 
+/// For `windlass-fuzz`: words that are taken are those of the seed that they give.
+pub(crate) fn fuzz_words(text: &str) {
+    let Ok(seed) = Seed::from_words(text) else { return };
+    assert!(Seed::from_words(&seed.words()).is_ok_and(|again| again.0 == seed.0));
+}
+
 impl std::fmt::Debug for Seed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Seed(…)")

@@ -25,7 +25,7 @@ impl SideScan {
     /// Takes in the next block.
     fn take(&mut self, chain: &Sidechain, me: &AccountId, answer: &BlockAnswer) -> Result<(), String> {
         let bytes = hex::decode(&answer.hex).map_err(|_| "it is not hex".to_owned())?;
-        let block: Block = borsh::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let block = Block::decode(&bytes).map_err(|error| error.to_string())?;
         let header = block.header;
         if let Some((height, digest)) = self.at
             && (height.next() != Some(header.height) || digest != header.parent)

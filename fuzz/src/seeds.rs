@@ -1,0 +1,276 @@
+//! Where fuzzing starts: at least one well-formed input for each target. They lie in `corpus/` as files,
+//! `seed-0`, `seed-1`…; a test compares.
+
+use crate::rows::{STATE_KEYS, row};
+use bitcoin::Amount;
+use bitcoin::key::{Keypair, Secp256k1};
+use windlass_ledger::{
+    BitcoinBlockFacts, BitcoinInputs, Block, DepositClaim, DepositTerms, Genesis, GenesisMember, Header, MemoryState,
+    Params, Transaction, TxBody, genesis_state, smt,
+};
+use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
+use windlass_peg::signing::{Commitment, SigningMessage};
+use windlass_sidechain::IdentitySeed;
+use windlass_store::fault;
+use windlass_types::{AccountId, BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
+
+fn keypair() -> Keypair {
+    Keypair::from_seckey_slice(&Secp256k1::new(), &[1; 32]).expect("a scalar")
+}
+
+pub(crate) fn account() -> AccountId {
+    AccountId::from_key(&keypair().x_only_public_key().0)
+}
+
+fn identities() -> Vec<IdentitySeed> {
+    (1..=4).map(|number| IdentitySeed::new([number; 32])).collect()
+}
+
+/// A federation of four.
+pub(crate) fn genesis() -> Genesis {
+    let key = keypair().x_only_public_key().0.serialize();
+    let members = identities()
+        .iter()
+        .enumerate()
+        .map(|(index, seed)| GenesisMember {
+            name: format!("f{}", index + 1),
+            identity: windlass_sidechain::identity_of(seed),
+            emergency_key: scalar(u8::try_from(index).expect("four") + 2),
+        })
+        .collect();
+    let genesis = Genesis {
+        version: windlass_ledger::VERSION,
+        network: ChainNetwork::Regtest,
+        members,
+        threshold: 3,
+        treasury_key: key,
+        start: BlockRef::new(BtcHeight::new(1), bitcoin::hashes::Hash::all_zeros()),
+        params: Params::default(),
+    };
+    genesis.validate().expect("a good genesis");
+    genesis
+}
+
+fn scalar(number: u8) -> [u8; 32] {
+    let pair = Keypair::from_seckey_slice(&Secp256k1::new(), &[number; 32]).expect("a scalar");
+    pair.x_only_public_key().0.serialize()
+}
+
+/// The empty block on it.
+pub(crate) fn first_block() -> Block {
+    let genesis = genesis();
+    let (changes, header) = genesis_state(&genesis);
+    let mut state = MemoryState::default();
+    state.commit(&changes);
+    windlass_ledger::build(&genesis, &state, &header, BitcoinInputs::default(), vec![]).expect("a block").0
+}
+
+/// Its certificate, by all four.
+pub(crate) fn certificate() -> Vec<u8> {
+    windlass_sidechain::fuzzing::certificate(&identities(), &genesis(), &first_block())
+}
+
+pub(crate) fn transactions(chain: ChainId) -> Vec<Transaction> {
+    let sat = Amount::from_sat;
+    let transfer = TxBody::Transfer {
+        from: account(),
+        nonce: 3,
+        outputs: vec![(account(), sat(21)), (account(), sat(2_100_000_000_000_000))],
+        fee: sat(1),
+        memo: b"memo".to_vec(),
+        expiry: Some(SideHeight::new(9)),
+    };
+    let peg_out = TxBody::PegOut {
+        from: account(),
+        nonce: 4,
+        script: vec![0x51, 0x20],
+        amount: sat(10_000),
+        fee_max: sat(1_000),
+        fee: sat(1),
+        expiry: None,
+    };
+    let claim = DepositClaim {
+        transaction: vec![2, 0, 0, 0],
+        vout: 1,
+        block: BtcHeight::new(7),
+        header: [3; 80],
+        proof: vec![4; 40],
+        terms: DepositTerms {
+            account: account(),
+            nonce: 5,
+            epoch: windlass_types::Epoch::default(),
+            user_key: [6; 32],
+        },
+    };
+    vec![
+        // Not signed anew at each call: a signature has randomness in it.
+        Transaction { chain, body: transfer, signature: [7; 64] },
+        Transaction { chain, body: peg_out, signature: [8; 64] },
+        Transaction::claim(chain, claim),
+    ]
+}
+
+fn block() -> Block {
+    let facts = BitcoinBlockFacts { height: BtcHeight::new(1), header: [9; 80], transactions: 2, spends: vec![] };
+    let header = Header {
+        chain: ChainId(Digest::default()),
+        height: SideHeight::new(1),
+        parent: Digest::default(),
+        anchor: BlockRef::new(BtcHeight::new(1), bitcoin::hashes::Hash::all_zeros()),
+        supply: Amount::from_sat(21),
+        owed: Amount::ZERO,
+        state_root: Digest::default(),
+        body_root: Digest::default(),
+    };
+    Block {
+        header,
+        inputs: BitcoinInputs { blocks: vec![facts] },
+        transactions: transactions(ChainId(Digest::default())),
+    }
+}
+
+fn signing() -> Vec<Vec<u8>> {
+    let session = [1; 32];
+    let commitment = Commitment { hiding: [2; 33], binding: [3; 33] };
+    let messages = [
+        SigningMessage::Propose { session, batch: 1, attempt: 2, txid: [4; 32] },
+        SigningMessage::Commit { session, commitments: vec![commitment; 2] },
+        SigningMessage::Package { session, signers: vec![0, 1], commitments: vec![vec![commitment; 2]; 2] },
+        SigningMessage::Shares { session, shares: vec![[5; 32]; 2] },
+    ];
+    messages.iter().map(SigningMessage::encode).collect()
+}
+
+fn dkg() -> Vec<Vec<u8>> {
+    let session = Digest::default();
+    let package = SignedPackage { package: vec![1; 100], signature: [2; 64] };
+    let messages = [
+        DkgMessage::Hello { terms: session, nonce: [3; 32], progress: Progress::Saved(session) },
+        DkgMessage::Round1 { session, package: package.clone() },
+        DkgMessage::Echo { session, packages: vec![package; 3] },
+        DkgMessage::Round2 { session, package: vec![4; 50] },
+    ];
+    messages.iter().map(DkgMessage::encode).collect()
+}
+
+/// Records as the log writes them: put, journal's put, delete, clear; docs/spec/log.md.
+const RECORDS: [&[u8]; 2] =
+    [b"\x01\x01t\x03key\x05value\x01\x01j\x08\0\0\0\0\0\0\0\0\x05first", b"\x02\x01t\x03key\x03\x01j\x01\x01t\x00\x00"];
+
+/// The seeds of a target.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    let hash = "12".repeat(32);
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    match target {
+        "log_segment" => vec![fault::sealed_segment(&RECORDS)],
+        "log_snapshot" => vec![fault::empty_snapshot(), fault::sealed_snapshot(&RECORDS[..1])],
+        "log_records" => vec![RECORDS[0].to_vec(), RECORDS.join(&0xff)],
+        "ledger_transaction" => transactions(ChainId(Digest::default())).iter().map(Transaction::encode).collect(),
+        "ledger_block" => vec![block().encode()],
+        "ledger_genesis" => vec![borsh::to_vec(&genesis()).expect("writing to a vector does not fail")],
+        "ledger_proof" => {
+            let proof = smt::Proof { siblings: vec![Digest::default(); 3], end: None };
+            vec![borsh::to_vec(&proof).expect("writing to a vector does not fail")]
+        }
+        "peg_signing" => signing(),
+        "peg_dkg" => dkg(),
+        "merkle_proof" => {
+            let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
+            let proof = bitcoin::MerkleBlock::from_block_with_predicate(&genesis, |_| true);
+            let txid = genesis.txdata.first().map(bitcoin::Transaction::compute_txid).expect("a coinbase");
+            vec![[bitcoin::consensus::serialize(&txid), bitcoin::consensus::serialize(&proof)].concat()]
+        }
+        "account_address" => vec![account().address(ChainNetwork::Regtest).into_bytes()],
+        "amount" => texts(&["1000", "1000sat", "0.001btc", "20999999.9769", "5msat", "1_000"]),
+        "digest" => texts(&[&hash]),
+        "bitcoin_address" => texts(&["bcrt1p2tpvyjfa4kfc0qtva8me33a7p0dg9qkpl94qhar2fd0axctpjgjq64thk0"]),
+        "peer_address" => texts(&[&format!("{key}@127.0.0.1:9735"), &format!("{key}@[::1]:9735")]),
+        "lightning_ids" => texts(&[&hash]),
+        other => others(other),
+    }
+}
+
+/// BOLT 11's, BOLT 12's and LDK's examples.
+const INVOICE: &str = "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap2r09nt4ndd0unm3z9u5t48y6ucv4r5sg7lk98c77ctvjczkspk5qprc90gx";
+const OFFER: &str = "lno1pgx9getnwss8vetrw3hhyuckyypwa3eyt44h6txtxquqh7lz5djge4afgfjn7k4rgrkuag0jsd5xvxg";
+const REFUND: &str = "lnr1qqyqqqqqqqqqqqqqqcp4256ypqqkgzshgysy6ct5dpjk6ct5d93kzmpq23ex2ct5d9ek293pqthvwfzadd7jejes8q9lhc4rvjxd022zv5l44g6qah82ru5rdpnpjkppqvjx204vgdzgsqpvcp4mldl3plscny0rt707gvpdh6ndydfacz43euzqhrurageg3n7kafgsek6gz3e9w52parv8gs2hlxzk95tzeswywffxlkeyhml0hh46kndmwf4m6xma3tkq2lu04qz3slje2rfthc89vss";
+const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+
+fn others(target: &str) -> Vec<Vec<u8>> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    match target {
+        "payable" => {
+            let uri = "bitcoin:bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080?amount=0.00001234&label=a%20b";
+            texts(&[INVOICE, OFFER, "₿alice@example.com", &format!("{uri}&lightning={INVOICE}&lno={OFFER}")])
+        }
+        "name_proof" => vec![windlass_channels::fuzzing::RECORDED_PROOF.to_vec()],
+        "refund" => texts(&[REFUND]),
+        "seed_words" => texts(&[&format!("{}art", "abandon ".repeat(23))]),
+        "channel_backup" => vec![windlass_channels::fuzzing::backup_content()],
+        "channel_book" => {
+            let rows = windlass_channels::fuzzing::book_rows();
+            let rows = rows.iter().map(|(table, key, value)| row(u8::try_from(*table).expect("few"), key, value));
+            vec![rows.collect::<Vec<_>>().concat()]
+        }
+        "wallet_journal" => vec![
+            row(0, b"12345678", br#"{"terms":{},"address":"bcrt1","script":"5120"}"#),
+            row(4, b"history", br#"[{"height":1,"hash":"00"}]"#),
+        ],
+        "config" => texts(&[CONFIG, r#"{"api":"http://127.0.0.1:1","pid":7}"#]),
+        "api_requests" => texts(&[
+            r#"{"to":"bcrt1q","amount_sat":1}"#,
+            &format!(r#"{{"peer":{{"node_id":"{KEY}","address":"127.0.0.1:1"}},"amount_sat":1,"push_msat":2}}"#),
+            &format!(r#"{{"invoice":"{INVOICE}","amount_msat":5,"memo":"","max_fee_msat":1}}"#),
+            r#"{"hash":"00","amount_msat":1,"memo":"m","expiry_seconds":60,"final_cltv_delta":144}"#,
+            r#"{"before":7}"#,
+            r#"{"hex":"00"}"#,
+        ]),
+        "member_answers" => {
+            let genesis = genesis();
+            let bytes = borsh::to_vec(&genesis).expect("writing to a vector does not fail");
+            let (block, certificate) = (hex(&first_block().encode()), hex(&certificate()));
+            texts(&[
+                &format!(r#"{{"chain":"{}","hex":"{}","genesis":null}}"#, genesis.chain_id(), hex(&bytes)),
+                &format!(r#"{{"height":1,"digest":"","hex":"{block}","certificate":"{certificate}"}}"#),
+                r#"{"code":"failed","message":"m","hints":[]}"#,
+            ])
+        }
+        "ledger_state" => {
+            let (changes, _) = genesis_state(&genesis());
+            let rows = changes.iter().filter_map(|(key, value)| {
+                let table = STATE_KEYS.iter().position(|prefix| key.starts_with(prefix))?;
+                Some(row(u8::try_from(table).ok()?, &key[STATE_KEYS[table].len()..], value?))
+            });
+            rows.collect()
+        }
+        "sidechain_block" => vec![windlass_sidechain::fuzzing::seal(first_block())],
+        "sidechain_certificate" => vec![certificate()],
+        "sidechain_gossip" => {
+            let list = transactions(ChainId(Digest::default()));
+            vec![borsh::to_vec(&list).expect("writing to a vector does not fail")]
+        }
+        "sidechain_store" => {
+            let height = 1u64.to_be_bytes();
+            vec![[row(1, &height, &first_block().encode()), row(2, &height, &certificate())].concat()]
+        }
+        "peg_share" => vec![vec![1; 300]],
+        other => unreachable!("no target {other}"),
+    }
+}
+
+const CONFIG: &str = r#"name = "alice"
+network = "regtest"
+api = "127.0.0.1:0"
+lightning = "127.0.0.1:0"
+members = ["http://127.0.0.1:1"]
+watchtower = "tower"
+
+[bitcoind]
+url = "http://127.0.0.1:1"
+cookie = "/c"
+"#;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

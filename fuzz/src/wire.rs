@@ -1,0 +1,97 @@
+//! Decoders of what comes over a wire: what they accept is the one encoding of what they return.
+
+use bitcoin::Txid;
+use bitcoin::hashes::Hash;
+use borsh::{BorshDeserialize, BorshSerialize};
+use windlass_ledger::{Block, Genesis, Transaction, smt};
+use windlass_peg::dkg::DkgMessage;
+use windlass_peg::signing::SigningMessage;
+
+use crate::seeds;
+use std::sync::OnceLock;
+
+pub(crate) fn transaction(bytes: &[u8]) {
+    let Ok(transaction) = Transaction::decode(bytes) else { return };
+    assert_eq!(transaction.encode(), bytes);
+    let _ = (transaction.id(), transaction.from(), transaction.nonce(), transaction.verify_signature());
+    if let windlass_ledger::TxBody::Claim(claim) = &transaction.body {
+        let _ = (claim.outpoint(), claim.block_hash());
+    }
+}
+
+pub(crate) fn block(bytes: &[u8]) {
+    let Ok(block) = Block::decode(bytes) else { return };
+    assert_eq!(block.encode(), bytes);
+    let _ = (block.digest(), block.body_root());
+}
+
+fn strict<T: BorshSerialize + BorshDeserialize>(bytes: &[u8]) -> Option<T> {
+    let value = T::try_from_slice(bytes).ok()?;
+    assert_eq!(borsh::to_vec(&value).expect("writing to a vector does not fail"), bytes);
+    Some(value)
+}
+
+pub(crate) fn genesis(bytes: &[u8]) {
+    let Some(genesis) = strict::<Genesis>(bytes) else { return };
+    if genesis.validate().is_ok() {
+        let _ = genesis.chain_id();
+    }
+}
+
+pub(crate) fn proof(bytes: &[u8]) {
+    let Some(proof) = strict::<smt::Proof>(bytes) else { return };
+    let root = windlass_types::Digest::default();
+    assert!(!smt::verify(&root, b"key", Some(b"value"), &proof), "a proof for a root that no state has");
+}
+
+pub(crate) fn signing(bytes: &[u8]) {
+    let Ok(message) = SigningMessage::decode(bytes) else { return };
+    assert_eq!(message.encode(), bytes);
+}
+
+pub(crate) fn dkg(bytes: &[u8]) {
+    let Ok(message) = DkgMessage::decode(bytes) else { return };
+    assert_eq!(message.encode(), bytes);
+}
+
+/// BIP37's Merkle block, as in a claim, behind the txid that it is to show.
+pub(crate) fn merkle_proof(bytes: &[u8]) {
+    let Some((txid, proof)) = bytes.split_at_checked(32) else { return };
+    let Ok(txid) = Txid::from_slice(txid) else { return };
+    let _ = windlass_chain::verify_merkle_proof(proof, txid);
+}
+
+pub(crate) fn share(bytes: &[u8]) {
+    windlass_peg::share::fuzz_share(bytes);
+}
+
+pub(crate) fn sealed_block(bytes: &[u8]) {
+    windlass_sidechain::fuzzing::sealed_block(bytes);
+}
+
+pub(crate) fn gossip(bytes: &[u8]) {
+    windlass_sidechain::fuzzing::gossip(bytes);
+}
+
+/// A certificate for a block of a known federation. Nobody else has its keys: only what its members signed
+/// holds.
+pub(crate) fn certificate(bytes: &[u8]) {
+    static KNOWN: OnceLock<(Genesis, Block, Vec<u8>)> = OnceLock::new();
+    let (genesis, block, good) = KNOWN.get_or_init(|| {
+        let (genesis, block) = (seeds::genesis(), seeds::first_block());
+        let good = seeds::certificate();
+        (genesis, block, good)
+    });
+    let members: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+    let holds = windlass_sidechain::verify_block(&members, genesis.chain_id(), block, bytes).is_ok();
+    assert!(!holds || bytes == good, "a certificate that nobody signed");
+    let _ = windlass_sidechain::signers(&members, bytes);
+}
+
+pub(crate) fn backup(bytes: &[u8]) {
+    windlass_channels::fuzzing::backup(bytes);
+}
+
+pub(crate) fn name_proof(bytes: &[u8]) {
+    windlass_channels::fuzzing::name_proof(bytes);
+}

@@ -1,0 +1,37 @@
+//! For `windlass-fuzz` alone: the decoders of this crate that are not public. No part of its interface.
+
+use crate::api::member::{BlockAnswer, GenesisAnswer};
+use crate::{follower, wallet};
+use std::sync::Arc;
+use windlass_store::{Store, Writes};
+
+/// A block as a member answers with it: nobody believes it unread.
+pub fn block_answer(bytes: &[u8]) {
+    let Ok(answer) = serde_json::from_slice::<BlockAnswer>(bytes) else { return };
+    let Ok((block, certificate)) = follower::read_block(&answer) else { return };
+    assert_eq!((hex::encode(block.encode()), hex::encode(certificate)), {
+        (answer.hex.to_lowercase(), answer.certificate.to_lowercase())
+    });
+}
+
+/// A genesis as a member answers with it, and as it lies in `genesis.json`.
+pub fn genesis_answer(bytes: &[u8]) {
+    let Ok(answer) = serde_json::from_slice::<GenesisAnswer>(bytes) else { return };
+    let Some(genesis) = follower::decode(&answer) else { return };
+    assert!(genesis.validate().is_ok(), "a genesis that no chain can begin with was taken");
+}
+
+/// The words of a seed.
+pub fn words(text: &str) {
+    wallet::fuzz_words(text);
+}
+
+/// A wallet's store that holds any rows of its journal: table by its number, key, value.
+pub fn wallet_journal(store: Arc<Store>, rows: &[(usize, &[u8], &[u8])]) {
+    let mut writes = Writes::new();
+    for (table, key, value) in rows {
+        writes.add_put(wallet::JOURNAL_TABLES[table % wallet::JOURNAL_TABLES.len()], key, value);
+    }
+    store.commit(writes).expect("room for it");
+    wallet::fuzz_journal(store);
+}

@@ -1,0 +1,70 @@
+//! For `windlass-fuzz` alone: the decoders of this crate that are not public, and a certificate to begin
+//! with. No part of its interface.
+
+use crate::chain_store::{self, ChainStore};
+use crate::engine::block::Sealed;
+use crate::engine::committee::{Committee, EPOCH, Votes, private_key};
+use crate::light::Certificate;
+use crate::{IdentitySeed, identity_of};
+use commonware_codec::{DecodeExt as _, Encode as _};
+use commonware_consensus::simplex::types::{Finalize, Proposal};
+use commonware_consensus::types::{Round, View};
+use commonware_cryptography::sha256;
+use commonware_parallel::Sequential;
+use commonware_utils::non_empty;
+use std::sync::Arc;
+use windlass_ledger::{Block, Genesis, Transaction, query};
+use windlass_store::{Store, Writes};
+use windlass_types::{Digest, SideHeight};
+
+/// A block as members send it to each other.
+pub fn sealed_block(bytes: &[u8]) {
+    let Ok(sealed) = Sealed::decode(bytes.to_vec()) else { return };
+    assert_eq!(sealed.encode().as_ref(), bytes);
+    assert_eq!(sealed.block().encode(), bytes[4..]);
+}
+
+/// A block in that form.
+pub fn seal(block: Block) -> Vec<u8> {
+    Sealed::new(Arc::new(block)).encode().to_vec()
+}
+
+/// Transactions as members pass them on.
+pub fn gossip(bytes: &[u8]) {
+    let Ok(list) = borsh::from_slice::<Vec<Transaction>>(bytes) else { return };
+    assert_eq!(borsh::to_vec(&list).expect("writing to a vector does not fail"), bytes);
+    assert!(list.iter().all(|transaction| transaction.id() == transaction.id()));
+}
+
+/// The certificate of a block that all members with these seeds vote for.
+pub fn certificate(seeds: &[IdentitySeed], genesis: &Genesis, block: &Block) -> Vec<u8> {
+    let identities: Vec<[u8; 32]> = seeds.iter().map(identity_of).collect();
+    let committee = Committee::new(&identities).expect("members");
+    let schemes: Vec<_> = seeds
+        .iter()
+        .map(|seed| committee.signer(genesis.chain_id(), private_key(seed.bytes())).expect("a member"))
+        .collect();
+    let digest = sha256::Digest(block.header.digest().0);
+    let proposal = Proposal::new(Round::new(EPOCH, View::new(2)), View::new(1), digest);
+    let votes = schemes.iter().map(|scheme| Finalize::sign(scheme, proposal.clone()).expect("it signs"));
+    let votes = Votes::from_owned_finalizes(&schemes[0], non_empty![@votes], &Sequential).expect("a quorum");
+    Certificate { descendants: Vec::new(), votes: votes.encode().to_vec() }.encode()
+}
+
+/// A member's store that holds any rows (table by its number, key, value) over the chain's first state: it
+/// opens or says what is wrong, and so does every question.
+pub fn chain_store(store: Arc<Store>, genesis: &Arc<Genesis>, rows: &[(usize, &[u8], &[u8])]) {
+    let Ok(_) = ChainStore::open(store.clone(), genesis.clone()) else { return };
+    let mut writes = Writes::new();
+    for (table, key, value) in rows {
+        writes.add_put(chain_store::TABLES[table % chain_store::TABLES.len()], key, value);
+    }
+    store.commit(writes).expect("room for it");
+    let Ok(chain) = ChainStore::open(store, genesis.clone()) else { return };
+    for height in 0..3 {
+        drop(chain.block(SideHeight::new(height)));
+        drop(chain.receipts(SideHeight::new(height)));
+    }
+    drop(chain.location(&Digest::default()));
+    drop(query::totals(&*chain.view()));
+}
