@@ -13,6 +13,7 @@ mod full_disk;
 mod kill_under_load;
 mod networks;
 mod operator;
+mod payments;
 mod peg;
 mod tutorial;
 
