@@ -51,16 +51,21 @@
 //! | `statement` | [`OneNode`] | `Statement` |
 //! | `down` | [`Down`] | `{}` (the hub stops everything, then itself) |
 
+mod federation;
 mod payments;
+mod pegs;
 
+pub use federation::*;
 pub use payments::*;
+pub use pegs::*;
 
-use bitcoin::{Amount, OutPoint, Txid};
+use bitcoin::{Amount, Txid};
 use serde::{Deserialize, Serialize};
-use windlass_node::api::member::{BatchInfo, ChainInfo, FederationInfo};
-use windlass_node::api::wallet::{Balance, ChannelInfo, PeerInfo, PegInInfo, PegOutRecord};
-use windlass_node::api::{ApiError, sat};
-use windlass_types::{BlockRef, BtcHeight, ChainId, Digest, Msat, SideHeight};
+use windlass_node::api::ApiError;
+use windlass_node::api::member::ChainInfo;
+use windlass_node::api::sat;
+use windlass_node::api::wallet::{Balance, ChannelInfo, PeerInfo};
+use windlass_types::{BlockRef, BtcHeight, Msat};
 
 /// One line of a verb's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -445,160 +450,6 @@ pub struct ChannelClose {
     /// Without the other side.
     #[serde(default)]
     pub force: bool,
-}
-
-/// Peg in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PegIn {
-    /// Who.
-    pub node: String,
-    /// How much bitcoin.
-    #[serde(with = "sat", rename = "amount_sat")]
-    pub amount: Amount,
-}
-
-/// Peg out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PegOut {
-    /// Who.
-    pub node: String,
-    /// How much sidechain bitcoin.
-    #[serde(with = "sat", rename = "amount_sat")]
-    pub amount: Amount,
-    /// A node's name or a Bitcoin address; none: the own wallet.
-    #[serde(default)]
-    pub to: Option<String>,
-    /// The most that the Bitcoin fee may be.
-    #[serde(with = "windlass_node::api::sat_opt", rename = "fee_sat_max", default)]
-    pub fee_max: Option<Amount>,
-}
-
-/// Peg-ins and peg-outs of all nodes, or of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PegList {
-    /// Whose.
-    #[serde(default)]
-    pub node: Option<String>,
-}
-
-/// A peg-in or a peg-out by id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PegShow {
-    /// Its id or a unique prefix.
-    pub id: String,
-}
-
-/// Peg-ins and peg-outs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pegs {
-    /// In.
-    pub ins: Vec<NodePegIn>,
-    /// Out.
-    pub outs: Vec<NodePegOut>,
-}
-
-/// A peg-in and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodePegIn {
-    /// Whose.
-    pub node: String,
-    /// It.
-    #[serde(flatten)]
-    pub peg: PegInInfo,
-}
-
-/// A peg-out and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodePegOut {
-    /// Whose.
-    pub node: String,
-    /// It.
-    #[serde(flatten)]
-    pub peg: PegOutRecord,
-}
-
-/// One of either kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Peg {
-    /// In.
-    In(NodePegIn),
-    /// Out.
-    Out(NodePegOut),
-}
-
-/// The federation, as each running member sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Federation {
-    /// One view of it (the first member that answers).
-    pub view: FederationInfo,
-    /// Member by member: its process and its tip.
-    pub members: Vec<FederationMember>,
-    /// The treasury transaction in flight.
-    pub batch: Option<BatchInfo>,
-    /// Who can steal and who can stop, in one sentence.
-    pub trust: String,
-}
-
-/// A member's process and tip.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FederationMember {
-    /// Its process.
-    pub process: ProcessStatus,
-    /// Height of its tip; none while it does not answer.
-    pub height: Option<SideHeight>,
-    /// Hash of its tip.
-    pub block: Option<Digest>,
-}
-
-/// Recount the reserve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reserves {}
-
-/// The federation's coins against what it owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReservesReport {
-    /// The sidechain.
-    pub chain: ChainId,
-    /// As of this sidechain block.
-    pub height: SideHeight,
-    /// Its anchor.
-    pub anchor: BlockRef,
-    /// Bitcoin's tip at the recount.
-    pub tip: BlockRef,
-    /// The federation's coins, found on Bitcoin at scripts recomputed from the genesis.
-    pub coins: Vec<ReserveCoin>,
-    /// Their sum.
-    #[serde(with = "sat", rename = "reserve_sat")]
-    pub reserve: Amount,
-    /// On the sidechain.
-    #[serde(with = "sat", rename = "supply_sat")]
-    pub supply: Amount,
-    /// Burned and not yet paid on Bitcoin.
-    #[serde(with = "sat", rename = "owed_peg_outs_sat")]
-    pub owed_peg_outs: Amount,
-    /// Swept and not yet minted.
-    #[serde(with = "sat", rename = "owed_deposits_sat")]
-    pub owed_deposits: Amount,
-    /// Claimed and not swept at Bitcoin's tip: on neither side of the sum.
-    #[serde(with = "sat", rename = "waiting_deposits_sat")]
-    pub waiting_deposits: Amount,
-    /// `reserve = supply + owed`, and each coin is where and what it should be.
-    pub ok: bool,
-    /// What is not.
-    pub faults: Vec<String>,
-}
-
-/// A coin of the federation, as Bitcoin has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReserveCoin {
-    /// Where.
-    pub outpoint: OutPoint,
-    /// Its value.
-    #[serde(with = "sat", rename = "value_sat")]
-    pub value: Amount,
-    /// Its confirmations.
-    pub confirmations: u32,
 }
 
 /// Stop the network.
