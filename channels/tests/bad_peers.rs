@@ -4,13 +4,14 @@
 mod harness;
 
 use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
-use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, Stranger, dial, is_closed};
+use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, PONG, Stranger, dial, is_closed};
 use harness::{Chain, Peer, eventually, funded};
 use lightning::ln::msgs::{CommonOpenChannelFields, OpenChannel};
 use lightning::types::features::ChannelTypeFeatures;
 use lightning::util::ser::Writeable;
 use std::io::Write;
-use windlass_channels::InboundLimits;
+use std::time::{Duration, Instant};
+use windlass_channels::{ChannelState, InboundLimits};
 
 /// LDK's bounds, which we rely on: channels of one peer that are not funded yet, and peers with such.
 const UNFUNDED_OF_ONE: usize = 4;
@@ -159,4 +160,34 @@ fn case_41_who_falls_silent_is_let_go() {
     for stranger in &mut silent {
         assert!(is_closed(&mut stranger.stream));
     }
+}
+
+/// LND takes connections before it has read its channels, and then forgets to answer. LDK itself waits for two
+/// minutes; this peer is called again after a second.
+#[test]
+fn a_peer_that_does_not_say_how_its_channels_stand_is_called_again() {
+    let chain = Chain::start();
+    let [mut alice, mut bob] = funded(&chain, ["alice", "bob"]);
+    alice.open(&bob, 1_000_000, 0, false, &chain);
+    bob.stop();
+    bob.run_as(|config| config.mute_max = Duration::from_secs(1));
+    let secret = alice.node_secret();
+    alice.stop();
+    let is_away = || bob.node().channels().iter().all(|channel| channel.state == ChannelState::Offline);
+    eventually("alice is gone", || is_away().then_some(()));
+    let end = Instant::now() + Duration::from_secs(45);
+    let mut mute = Stranger::greet(&bob.peer_address(), secret).expect("a handshake");
+    // It is polite otherwise: who answers no pings is let go for that.
+    while let Ok((kind, message)) = mute.receive() {
+        assert!(Instant::now() < end, "nobody minds that it says nothing");
+        if kind == PING {
+            let length = message.get(..2).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+            let pong = [&length.to_be_bytes()[..], &vec![0; usize::from(length)]].concat();
+            if mute.send(PONG, &pong).is_err() {
+                break;
+            }
+        }
+    }
+    alice.run();
+    alice.pay(&bob, 1_000_000);
 }

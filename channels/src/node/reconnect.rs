@@ -2,6 +2,7 @@
 
 use super::Node;
 use bitcoin::secp256k1::PublicKey;
+use lightning::ln::channel_state::{ChannelDetails, ChannelShutdownState};
 use lightning::sign::EntropySource;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,11 +66,32 @@ impl Absence {
     }
 }
 
+/// Peers that are connected, but don't say how our channels stand (`channel_reestablish`, BOLT 2): nothing
+/// can be paid until they do. It happens to a node that takes connections before it has read its channels.
+#[derive(Default)]
+struct Mute(BTreeMap<PublicKey, Instant>);
+
+impl Mute {
+    /// Notes who is mute now; those that have been for `longest`.
+    fn note(&mut self, mute: &BTreeSet<PublicKey>, now: Instant, longest: Duration) -> Vec<PublicKey> {
+        self.0.retain(|node_id, _| mute.contains(node_id));
+        for node_id in mute {
+            self.0.entry(*node_id).or_insert(now);
+        }
+        let over = |since: &Instant| now - *since >= longest;
+        let late: Vec<PublicKey> =
+            self.0.iter().filter(|(_, since)| over(since)).map(|(node_id, _)| *node_id).collect();
+        self.0.retain(|node_id, _| !late.contains(node_id));
+        late
+    }
+}
+
 impl Node {
     /// Looks for the peers of our channels, and for persistent ones, while they are not connected; more rarely
     /// the longer they are away.
     pub(super) async fn keep_peers(self: Arc<Self>) {
         let mut absent: BTreeMap<PublicKey, Absence> = BTreeMap::new();
+        let mut mute = Mute::default();
         while !self.is_stopping() {
             let connected: BTreeSet<PublicKey> =
                 self.peer_manager.list_peers().iter().map(|peer| peer.counterparty_node_id).collect();
@@ -82,6 +104,10 @@ impl Node {
                 if absence.due(now, self.keys.get_secure_random_bytes()[0]) {
                     absence.look = Some(tokio::spawn(Arc::clone(&self).look_for(*node_id)));
                 }
+            }
+            for node_id in mute.note(&self.mute_peers(&connected), now, self.config.mute_max) {
+                tracing::info!(%node_id, "it does not say how our channels stand: connecting anew");
+                self.peer_manager.disconnect_by_node_id(node_id);
             }
             tokio::select! {
                 () = tokio::time::sleep(KEEP_INTERVAL) => {}
@@ -96,6 +122,16 @@ impl Node {
         wanted.extend(self.peers_to_close());
         wanted.extend(self.book.read().kept.keys().copied());
         wanted
+    }
+
+    fn mute_peers(&self, connected: &BTreeSet<PublicKey>) -> BTreeSet<PublicKey> {
+        let channels = self.channel_manager.list_channels();
+        let waits = |channel: &&ChannelDetails| {
+            let open = channel.channel_shutdown_state == Some(ChannelShutdownState::NotShuttingDown);
+            channel.is_channel_ready && !channel.is_usable && open
+        };
+        let waiting = channels.iter().filter(waits).map(|channel| channel.counterparty.node_id);
+        waiting.filter(|node_id| connected.contains(node_id)).collect()
     }
 
     async fn look_for(self: Arc<Self>, node_id: PublicKey) {

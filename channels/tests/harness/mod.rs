@@ -7,6 +7,7 @@ pub mod books;
 pub mod stranger;
 
 use bitcoin::{Address, Amount, Network};
+use lightning::sign::KeysManager;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -363,6 +364,11 @@ impl Peer {
     ) -> T {
         let (runtime, node, _) = self.running.as_ref().expect("it runs");
         runtime.block_on(runtime.spawn(task(Arc::clone(node)))).expect("no panic")
+    }
+
+    /// The secret of the node's identity.
+    pub fn node_secret(&self) -> [u8; 32] {
+        KeysManager::new(&[self.seed ^ 0x80; 32], 0, 0, true).get_node_secret_key().secret_bytes()
     }
 
     pub fn sync(&self) {

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub const INIT: u16 = 16;
 pub const ERROR: u16 = 17;
 pub const PING: u16 = 18;
+pub const PONG: u16 = 19;
 pub const OPEN_CHANNEL: u16 = 32;
 pub const ACCEPT_CHANNEL: u16 = 33;
 
