@@ -3,12 +3,8 @@
 
 mod harness;
 
-use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
-use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, PONG, Stranger, dial, is_closed};
+use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, PONG, Stranger, dial, is_closed, open_channel};
 use harness::{Chain, Peer, eventually, funded};
-use lightning::ln::msgs::{CommonOpenChannelFields, OpenChannel};
-use lightning::types::features::ChannelTypeFeatures;
-use lightning::util::ser::Writeable;
 use std::io::Write;
 use std::time::{Duration, Instant};
 use windlass_channels::{ChannelState, InboundLimits};
@@ -84,36 +80,6 @@ fn case_41_who_stalls_in_the_handshake_makes_room_for_others() {
     assert!(streams.iter_mut().all(is_closed));
 }
 
-fn open_channel(number: u32) -> Vec<u8> {
-    let secret = SecretKey::from_slice(&key(number)).expect("a scalar");
-    let point: PublicKey = secret.public_key(&Secp256k1::new());
-    let message = OpenChannel {
-        common_fields: CommonOpenChannelFields {
-            chain_hash: bitcoin::constants::ChainHash::REGTEST,
-            temporary_channel_id: lightning::ln::types::ChannelId(key(number)),
-            funding_satoshis: 1_000_000,
-            dust_limit_satoshis: 354,
-            max_htlc_value_in_flight_msat: 1_000_000_000,
-            htlc_minimum_msat: 1,
-            commitment_feerate_sat_per_1000_weight: 253,
-            to_self_delay: 144,
-            max_accepted_htlcs: 100,
-            funding_pubkey: point,
-            revocation_basepoint: point,
-            payment_basepoint: point,
-            delayed_payment_basepoint: point,
-            htlc_basepoint: point,
-            first_per_commitment_point: point,
-            channel_flags: 0,
-            shutdown_scriptpubkey: Some(bitcoin::ScriptBuf::new()),
-            channel_type: Some(ChannelTypeFeatures::anchors_zero_htlc_fee_and_dependencies()),
-        },
-        push_msat: 0,
-        channel_reserve_satoshis: 10_000,
-    };
-    message.encode()
-}
-
 #[test]
 fn case_41_floods_of_channel_opens_are_bounded_and_leave_nothing_behind() {
     let chain = Chain::start();
@@ -127,7 +93,7 @@ fn case_41_floods_of_channel_opens_are_bounded_and_leave_nothing_behind() {
             let mut stranger = Stranger::greet(&bob.peer_address(), key(number)).expect("a handshake");
             let (mut accepted, mut refused) = (0, 0);
             for open in 0..12 {
-                let message = open_channel(1000 * round + 100 * number + open);
+                let message = open_channel(key(1000 * round + 100 * number + open));
                 stranger.send(OPEN_CHANNEL, &message).expect("sent");
                 match stranger.wait_for(&[ACCEPT_CHANNEL, ERROR]).expect("an answer") {
                     (ACCEPT_CHANNEL, _) => accepted += 1,

@@ -2,13 +2,9 @@
 
 mod harness;
 
-use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
 use harness::books::check_open;
-use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, Stranger};
+use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, Stranger, open_channel};
 use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
-use lightning::ln::msgs::{CommonOpenChannelFields, OpenChannel};
-use lightning::types::features::ChannelTypeFeatures;
-use lightning::util::ser::Writeable;
 use std::sync::Arc;
 use std::time::Duration;
 use windlass_chain::WalletSync;
@@ -40,36 +36,6 @@ fn a_channel_is_opened_while_the_wallet_is_blocks_ahead_of_ldk() {
     check_open(&chain, &alice, 5_000_000_000);
 }
 
-fn open_channel(number: u8) -> Vec<u8> {
-    let secret = SecretKey::from_slice(&[number; 32]).expect("a scalar");
-    let point: PublicKey = secret.public_key(&Secp256k1::new());
-    let message = OpenChannel {
-        common_fields: CommonOpenChannelFields {
-            chain_hash: bitcoin::constants::ChainHash::REGTEST,
-            temporary_channel_id: lightning::ln::types::ChannelId([number; 32]),
-            funding_satoshis: 1_000_000,
-            dust_limit_satoshis: 354,
-            max_htlc_value_in_flight_msat: 1_000_000_000,
-            htlc_minimum_msat: 1,
-            commitment_feerate_sat_per_1000_weight: 253,
-            to_self_delay: 144,
-            max_accepted_htlcs: 100,
-            funding_pubkey: point,
-            revocation_basepoint: point,
-            payment_basepoint: point,
-            delayed_payment_basepoint: point,
-            htlc_basepoint: point,
-            first_per_commitment_point: point,
-            channel_flags: 0,
-            shutdown_scriptpubkey: Some(bitcoin::ScriptBuf::new()),
-            channel_type: Some(ChannelTypeFeatures::anchors_zero_htlc_fee_and_dependencies()),
-        },
-        push_msat: 0,
-        channel_reserve_satoshis: 10_000,
-    };
-    message.encode()
-}
-
 #[test]
 fn proposals_that_nobody_funds_tie_up_no_reserve() {
     let chain = Chain::start();
@@ -82,7 +48,7 @@ fn proposals_that_nobody_funds_tie_up_no_reserve() {
     for peer in 0..3 {
         let mut stranger = Stranger::greet(&bob.peer_address(), [50 + peer; 32]).expect("a handshake");
         for open in 0..4 {
-            stranger.send(OPEN_CHANNEL, &open_channel(100 + 4 * peer + open)).expect("sent");
+            stranger.send(OPEN_CHANNEL, &open_channel([100 + 4 * peer + open; 32])).expect("sent");
             let (kind, body) = stranger.wait_for(&[ACCEPT_CHANNEL, ERROR]).expect("an answer");
             assert_eq!(kind, ACCEPT_CHANNEL, "{}", String::from_utf8_lossy(&body));
         }

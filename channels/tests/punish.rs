@@ -3,10 +3,10 @@
 mod harness;
 
 use bitcoin::{Amount, Txid};
-use harness::books::check_statement;
+use harness::books::{check_statement, settle};
 use harness::{Chain, Peer, eventually, funded, sat};
 use std::collections::BTreeMap;
-use windlass_channels::{ArrivalKind, Channel, ChannelId, ChannelRecord, CloseKind};
+use windlass_channels::{ArrivalKind, Channel, CloseKind};
 use windlass_types::Msat;
 
 const START: u64 = 5_000_000_000;
@@ -67,17 +67,6 @@ fn a_tower_punishes_while_the_victim_is_down() {
     assert_eq!(taken.txid, justice.compute_txid());
     assert!(record.penalty > Msat::ZERO, "{record:#?}");
     check_statement(&chain, &alice, START);
-}
-
-fn settle(chain: &Chain, peer: &Peer, other: &Peer, id: ChannelId) -> ChannelRecord {
-    for _ in 0..60 {
-        let record = peer.node().record(id).expect("a record");
-        if record.settled {
-            return record;
-        }
-        chain.mine(6, &[peer, other]);
-    }
-    panic!("{}: {:#?}", peer.name, peer.node().record(id));
 }
 
 fn check(chain: &Chain, honest: &mut Peer, mallory: &Peer, channel: &Channel, pays_sat: u64) {

@@ -3,11 +3,9 @@
 mod harness;
 
 use bitcoin::Txid;
-use harness::books::{check_open, check_statement};
+use harness::books::{check_open, check_statement, settle};
 use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
-use windlass_channels::{
-    Channel, ChannelId, ChannelRecord, ChannelState, CloseError, CloseKind, Event, SpliceError, SpliceOut,
-};
+use windlass_channels::{Channel, ChannelId, ChannelState, CloseError, CloseKind, Event, SpliceError, SpliceOut};
 
 const START: u64 = 5_000_000_000;
 
@@ -33,17 +31,6 @@ fn locked_in(ends: [&Peer; 2], id: ChannelId, capacity: u64) -> [Channel; 2] {
 
 fn capacity_then(end: &Peer, id: ChannelId) -> Option<u64> {
     end.node().channel(id)?.splice.map(|splice| splice.capacity.to_sat())
-}
-
-fn settle(chain: &Chain, peer: &Peer, other: &Peer, id: ChannelId) -> ChannelRecord {
-    for _ in 0..60 {
-        let record = peer.node().record(id).expect("a record");
-        if record.settled {
-            return record;
-        }
-        chain.mine(6, &[peer, other]);
-    }
-    panic!("{}: {:#?}", peer.name, peer.node().record(id));
 }
 
 #[test]

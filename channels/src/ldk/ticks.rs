@@ -58,6 +58,12 @@ struct State {
     regular_due: bool,
 }
 
+impl State {
+    fn fall_quiet(&mut self) {
+        self.not_before = Some(Instant::now() + SPLICE_PAUSE);
+    }
+}
+
 /// See the module's head.
 pub(crate) struct Ticks {
     /// Completed payments that are allowed to pile up.
@@ -94,7 +100,7 @@ impl Ticks {
                         state.owed.insert(*channel_id, *node_id);
                     }
                 }
-                MessageSendEvent::SendStfu { .. } => state.not_before = Some(Instant::now() + SPLICE_PAUSE),
+                MessageSendEvent::SendStfu { .. } => state.fall_quiet(),
                 _ => {}
             }
         }
@@ -110,7 +116,7 @@ impl Ticks {
 
     /// A channel is about to fall quiet.
     pub(crate) fn falls_quiet(&self) {
-        self.state().not_before = Some(Instant::now() + SPLICE_PAUSE);
+        self.state().fall_quiet();
     }
 
     pub(crate) fn connected(&self, peer: PublicKey) {

@@ -95,7 +95,8 @@ impl Node {
         while !self.is_stopping() {
             let connected: BTreeSet<PublicKey> =
                 self.peer_manager.list_peers().iter().map(|peer| peer.counterparty_node_id).collect();
-            let wanted = self.wanted_peers();
+            let channels = self.channel_manager.list_channels();
+            let wanted = self.wanted_peers(&channels);
             let now = Instant::now();
             absent
                 .retain(|node_id, absence| wanted.contains(node_id) && !absence.note(connected.contains(node_id), now));
@@ -105,7 +106,7 @@ impl Node {
                     absence.look = Some(tokio::spawn(Arc::clone(&self).look_for(*node_id)));
                 }
             }
-            for node_id in mute.note(&self.mute_peers(&connected), now, self.config.mute_max) {
+            for node_id in mute.note(&mute_peers(&channels, &connected), now, self.config.mute_max) {
                 tracing::info!(%node_id, "it does not say how our channels stand: connecting anew");
                 self.peer_manager.disconnect_by_node_id(node_id);
             }
@@ -116,22 +117,11 @@ impl Node {
         }
     }
 
-    fn wanted_peers(&self) -> BTreeSet<PublicKey> {
-        let mut wanted: BTreeSet<PublicKey> =
-            self.channel_manager.list_channels().iter().map(|channel| channel.counterparty.node_id).collect();
+    fn wanted_peers(&self, channels: &[ChannelDetails]) -> BTreeSet<PublicKey> {
+        let mut wanted: BTreeSet<PublicKey> = channels.iter().map(|channel| channel.counterparty.node_id).collect();
         wanted.extend(self.peers_to_close());
         wanted.extend(self.book.read().kept.keys().copied());
         wanted
-    }
-
-    fn mute_peers(&self, connected: &BTreeSet<PublicKey>) -> BTreeSet<PublicKey> {
-        let channels = self.channel_manager.list_channels();
-        let waits = |channel: &&ChannelDetails| {
-            let open = channel.channel_shutdown_state == Some(ChannelShutdownState::NotShuttingDown);
-            channel.is_channel_ready && !channel.is_usable && open
-        };
-        let waiting = channels.iter().filter(waits).map(|channel| channel.counterparty.node_id);
-        waiting.filter(|node_id| connected.contains(node_id)).collect()
     }
 
     async fn look_for(self: Arc<Self>, node_id: PublicKey) {
@@ -140,6 +130,16 @@ impl Node {
             Err(error) => tracing::debug!(%error, "not connected"),
         }
     }
+}
+
+/// Peers that are connected and have not said how a channel of ours stands.
+fn mute_peers(channels: &[ChannelDetails], connected: &BTreeSet<PublicKey>) -> BTreeSet<PublicKey> {
+    let waits = |channel: &&ChannelDetails| {
+        let open = channel.channel_shutdown_state == Some(ChannelShutdownState::NotShuttingDown);
+        channel.is_channel_ready && !channel.is_usable && open
+    };
+    let waiting = channels.iter().filter(waits).map(|channel| channel.counterparty.node_id);
+    waiting.filter(|node_id| connected.contains(node_id)).collect()
 }
 
 #[cfg(test)]

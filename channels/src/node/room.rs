@@ -132,7 +132,7 @@ impl Node {
     }
 
     /// What all channels together can send now.
-    fn can_send(&self) -> Msat {
+    pub(super) fn can_send(&self) -> Msat {
         let channels = self.channel_manager.list_usable_channels();
         Msat::new(channels.iter().map(|channel| channel.next_outbound_htlc_limit_msat).fold(0, u64::saturating_add))
     }

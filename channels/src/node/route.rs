@@ -125,11 +125,9 @@ impl Node {
     /// The largest amount, up to `most`, for which there is a way to `payee` now: reserves, fees and limits of
     /// payments are taken off.
     pub(super) fn largest_sendable(&self, payee: &PaymentParameters, most: Msat, limits: &PayLimits) -> Option<Msat> {
-        let usable = self.channel_manager.list_usable_channels();
-        let room = usable.iter().map(|channel| channel.next_outbound_htlc_limit_msat).fold(0, u64::saturating_add);
         let works =
             |amount: u64| amount > 0 && self.find_route(&limits.route(payee.clone(), Msat::new(amount))).is_some();
-        let mut fails = room.min(most.get());
+        let mut fails = self.can_send().min(most).get();
         if works(fails) {
             return Some(Msat::new(fails));
         }

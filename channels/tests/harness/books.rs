@@ -4,7 +4,7 @@ use super::{Chain, DEADLINE, Peer, eventually};
 use bitcoin::Txid;
 use std::collections::BTreeMap;
 use std::time::Instant;
-use windlass_channels::{ArrivalKind, ChannelRecord, CloseKind};
+use windlass_channels::{ArrivalKind, ChannelId, ChannelRecord, CloseKind};
 use windlass_types::{BtcHeight, Msat};
 
 /// What bitcoind says that a transaction in a block paid to the miner; fails if it is not in that block.
@@ -119,4 +119,16 @@ pub fn check_open(chain: &Chain, peer: &Peer, start_sat: u64) -> Vec<ChannelReco
         });
     }
     records
+}
+
+/// Mines, `other` reading along, until the channel's account is settled for `peer`.
+pub fn settle(chain: &Chain, peer: &Peer, other: &Peer, id: ChannelId) -> ChannelRecord {
+    for _ in 0..60 {
+        let record = peer.node().record(id).expect("a record");
+        if record.settled {
+            return record;
+        }
+        chain.mine(6, &[peer, other]);
+    }
+    panic!("{}: {:#?}", peer.name, peer.node().record(id));
 }

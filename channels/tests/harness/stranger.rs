@@ -4,6 +4,9 @@ use bitcoin::hashes::{Hash, HashEngine, Hmac, HmacEngine, sha256};
 use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey, ecdh::SharedSecret};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use lightning::ln::msgs::{CommonOpenChannelFields, OpenChannel};
+use lightning::types::features::ChannelTypeFeatures;
+use lightning::util::ser::Writeable;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -177,4 +180,35 @@ impl Stranger {
             }
         }
     }
+}
+
+/// A proposal of a channel (BOLT 2) that LDK accepts; `key` names it, and is all its keys.
+pub fn open_channel(key: [u8; 32]) -> Vec<u8> {
+    let secret = SecretKey::from_slice(&key).expect("a scalar");
+    let point: PublicKey = secret.public_key(&Secp256k1::new());
+    let message = OpenChannel {
+        common_fields: CommonOpenChannelFields {
+            chain_hash: bitcoin::constants::ChainHash::REGTEST,
+            temporary_channel_id: lightning::ln::types::ChannelId(key),
+            funding_satoshis: 1_000_000,
+            dust_limit_satoshis: 354,
+            max_htlc_value_in_flight_msat: 1_000_000_000,
+            htlc_minimum_msat: 1,
+            commitment_feerate_sat_per_1000_weight: 253,
+            to_self_delay: 144,
+            max_accepted_htlcs: 100,
+            funding_pubkey: point,
+            revocation_basepoint: point,
+            payment_basepoint: point,
+            delayed_payment_basepoint: point,
+            htlc_basepoint: point,
+            first_per_commitment_point: point,
+            channel_flags: 0,
+            shutdown_scriptpubkey: Some(bitcoin::ScriptBuf::new()),
+            channel_type: Some(ChannelTypeFeatures::anchors_zero_htlc_fee_and_dependencies()),
+        },
+        push_msat: 0,
+        channel_reserve_satoshis: 10_000,
+    };
+    message.encode()
 }
