@@ -167,8 +167,9 @@ impl ChannelMessageHandler for Gate {
     }
 
     fn handle_revoke_and_ack(&self, peer: PublicKey, message: &msgs::RevokeAndACK) {
+        let before = self.ticks.now();
         self.channel_manager.handle_revoke_and_ack(peer, message);
-        self.ticks.answered(message.channel_id);
+        self.ticks.answered(message.channel_id, before);
         // A payment's place is free once the peer has given up the state that held it.
         self.freed.notify_waiters();
     }

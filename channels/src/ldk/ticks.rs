@@ -52,6 +52,8 @@ struct State {
     /// Channels that have had an answer since the last tick.
     answered: BTreeSet<ChannelId>,
     connected: BTreeSet<PublicKey>,
+    /// How many ticks have begun and ended.
+    edges: u64,
     not_before: Option<Instant>,
     last: Option<Instant>,
     /// The regular tick waits for an answer.
@@ -59,10 +61,38 @@ struct State {
 }
 
 impl State {
+    fn begin(&mut self) {
+        self.edges += 1;
+        self.answered.clear();
+        self.regular_due = false;
+    }
+
+    /// `busy` are the channels with payments in them.
+    fn end(&mut self, busy: impl Iterator<Item = (ChannelId, PublicKey)>) {
+        self.edges += 1;
+        let asked = self.asked.clone();
+        self.owed.extend(busy.chain(asked));
+        self.last = Some(Instant::now());
+    }
+
+    fn answered(&mut self, channel: ChannelId, before: Edges) {
+        if self.edges != before.0 {
+            // The answer may be older than the tick, and the tick may have counted what LDK sent upon it.
+            return;
+        }
+        self.owed.remove(&channel);
+        self.asked.remove(&channel);
+        self.answered.insert(channel);
+    }
+
     fn fall_quiet(&mut self) {
         self.not_before = Some(Instant::now() + SPLICE_PAUSE);
     }
 }
+
+/// When a message came: before and after which ticks.
+#[derive(Clone, Copy)]
+pub(crate) struct Edges(u64);
 
 /// See the module's head.
 pub(crate) struct Ticks {
@@ -106,12 +136,14 @@ impl Ticks {
         }
     }
 
-    /// The peer has answered on this channel.
-    pub(crate) fn answered(&self, channel: ChannelId) {
-        let mut state = self.state();
-        state.owed.remove(&channel);
-        state.asked.remove(&channel);
-        state.answered.insert(channel);
+    /// To be asked before LDK is handed an answer.
+    pub(crate) fn now(&self) -> Edges {
+        Edges(self.state().edges)
+    }
+
+    /// LDK has taken the peer's answer on this channel, which came at `before`.
+    pub(crate) fn answered(&self, channel: ChannelId, before: Edges) {
+        self.state().answered(channel, before);
     }
 
     /// A channel is about to fall quiet.
@@ -171,20 +203,12 @@ impl Ticks {
     }
 
     fn tick_now(&self, manager: &ChannelManager) {
-        {
-            let mut state = self.state();
-            state.answered.clear();
-            state.regular_due = false;
-        }
+        self.state().begin();
         manager.timer_tick_occurred();
         // Asked after the tick: who waited at the tick still waits, unless the answer has come.
         let channels = manager.list_channels();
-        let mut state = self.state();
         let busy = channels.iter().filter(|channel| channel.is_usable && is_busy(channel));
-        let waiting = busy.map(|channel| (channel.channel_id, channel.counterparty.node_id));
-        let asked = state.asked.clone();
-        state.owed.extend(waiting.chain(asked));
-        state.last = Some(Instant::now());
+        self.state().end(busy.map(|channel| (channel.channel_id, channel.counterparty.node_id)));
     }
 
     fn is_allowed(&self, manager: &ChannelManager) -> bool {
@@ -210,4 +234,43 @@ impl Ticks {
 
 fn is_busy(channel: &ChannelDetails) -> bool {
     !channel.pending_outbound_htlcs.is_empty() || !channel.pending_inbound_htlcs.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::secp256k1::{Secp256k1, SecretKey};
+
+    const CHANNEL: ChannelId = ChannelId([7; 32]);
+
+    fn peer() -> PublicKey {
+        SecretKey::from_slice(&[1; 32]).expect("a key").public_key(&Secp256k1::new())
+    }
+
+    /// LDK frees its lock before it is done with an answer: a tick slips in and counts the commitment that
+    /// LDK sent upon that answer. The next tick would disconnect the peer.
+    #[test]
+    fn an_answer_that_a_tick_overtook_pays_nothing_back() {
+        let mut state = State::default();
+        let before = Edges(state.edges);
+        state.begin();
+        state.end([(CHANNEL, peer())].into_iter());
+        state.answered(CHANNEL, before);
+        assert!(state.owed.contains_key(&CHANNEL), "the commitment after it is still to be answered");
+
+        let before = Edges(state.edges);
+        state.answered(CHANNEL, before);
+        assert!(state.owed.is_empty());
+    }
+
+    #[test]
+    fn an_answer_within_a_tick_pays_nothing_back() {
+        let mut state = State::default();
+        state.asked.insert(CHANNEL, peer());
+        let before = Edges(state.edges);
+        state.begin();
+        state.answered(CHANNEL, before);
+        state.end(std::iter::empty());
+        assert!(state.owed.contains_key(&CHANNEL));
+    }
 }
