@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("ledger", &["types"]),
+    ("light", &["types", "ledger"]),
     ("store", &["types"]),
     ("chain", &["types", "store"]),
     ("channels", &["types", "chain", "store"]),
-    ("sidechain", &["types", "ledger", "store"]),
+    ("sidechain", &["types", "ledger", "light", "store"]),
     ("peg", &["types", "ledger", "chain", "store"]),
-    ("node", &["types", "ledger", "chain", "store", "channels", "sidechain", "peg"]),
+    ("node", &["types", "ledger", "light", "chain", "store", "channels", "sidechain", "peg"]),
     ("regtest", &["types", "chain", "node", "store", "peg", "ledger"]),
     ("fuzz", &["types", "ledger", "chain", "store", "channels", "sidechain", "peg", "node"]),
 ];
@@ -19,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Packages that only some crates may name (a prefix), and which.
 const OWNED: &[(&str, &[&str])] = &[
     ("lightning", &["channels"]),
-    ("commonware-", &["sidechain", "node"]),
+    ("commonware-", &["light", "sidechain", "node"]),
     ("frost-", &["peg"]),
     ("bdk_", &["chain"]),
     ("redb", &["store"]),
@@ -28,7 +29,7 @@ const OWNED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold rules: nothing in them may wait, read a clock or open a socket.
-const PURE: &[&str] = &["types", "ledger"];
+const PURE: &[&str] = &["types", "ledger", "light"];
 const IMPURE: &[&str] = &["tokio", "rand", "axum", "reqwest", "futures", "redb"];
 
 fn root() -> PathBuf {

@@ -5,7 +5,7 @@ use crate::{
         address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, keysend, logs, mine,
         node, offer, pay, payment, peer, peg, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
-        refund, send, statement, status, transfer, up,
+        prove, refund, send, statement, status, transfer, up, verify,
     },
     context::{Context, Global},
 };
@@ -97,6 +97,11 @@ pub enum Command {
     /// The federation that holds the pegged bitcoin
     #[command(subcommand)]
     Federation(federation::Command),
+    /// Facts of the sidechain as files that anyone can check
+    #[command(subcommand)]
+    Prove(prove::Command),
+    /// Check such a file offline: what it proves, and whom one trusts
+    Verify(verify::Args),
     /// Opening and closing balances, each with its Bitcoin transaction
     Statement(statement::Args),
     /// The whole voyage on a network of its own, checked at each step
@@ -187,6 +192,8 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Payment(command) => payment::run(ctx, command).await,
         Command::Peg(command) => peg::run(ctx, command).await,
         Command::Federation(command) => federation::run(ctx, command).await,
+        Command::Prove(command) => prove::run(ctx, command).await,
+        Command::Verify(args) => verify::run(ctx, &args),
         Command::Statement(args) => statement::run(ctx, args).await,
         Command::Demo(args) => demo::run(ctx, args).await,
         Command::Completions(args) => completions::run(ctx, args),

@@ -102,23 +102,96 @@ impl Block {
     }
 }
 
+/// Shows that a block has a transaction at a place (L4).
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Inclusion {
+    /// The hash of the block's Bitcoin inputs.
+    pub inputs: Digest,
+    /// How many transactions the block has.
+    pub count: u64,
+    /// The transaction's place, from 0.
+    pub index: u64,
+    /// The hashes beside the way, from the transaction up.
+    pub siblings: Vec<Digest>,
+}
+
+impl Inclusion {
+    /// Proves transaction `index` of `block`; none if it has no such.
+    pub fn of(block: &Block, index: usize) -> Option<Self> {
+        let mut level = leaves(&block.transactions);
+        level.get(index)?;
+        let (mut siblings, mut at) = (Vec::new(), index);
+        while level.len() > 1 {
+            siblings.extend(level.get(at ^ 1));
+            level = above(&level);
+            at /= 2;
+        }
+        Some(Self {
+            inputs: inputs_hash(&block.inputs),
+            count: u64::try_from(block.transactions.len()).ok()?,
+            index: u64::try_from(index).ok()?,
+            siblings,
+        })
+    }
+
+    /// Whether a block with this body root has `transaction`, with this signature, at [`Self::index`].
+    pub fn holds(&self, body_root: &Digest, transaction: &Transaction) -> bool {
+        if self.index >= self.count {
+            return false;
+        }
+        let (mut at, mut width) = (self.index, self.count);
+        let mut node = leaf(transaction);
+        let mut siblings = self.siblings.iter();
+        while width > 1 {
+            // An odd one at the end moves up as it is.
+            if at ^ 1 < width {
+                let Some(sibling) = siblings.next() else { return false };
+                node = if at.is_multiple_of(2) { pair(&node, sibling) } else { pair(sibling, &node) };
+            }
+            (at, width) = (at / 2, width.div_ceil(2));
+        }
+        siblings.next().is_none() && body(&self.inputs, self.count, &node) == *body_root
+    }
+}
+
 /// Commits to inputs and transactions (L4): the hash of the inputs' hash, the count and the root
 /// of a binary tree over the transactions' hashes, signatures included.
 pub(crate) fn body_root(inputs: &BitcoinInputs, transactions: &[Transaction]) -> Digest {
-    let inputs = Digest::tagged("Windlass/inputs", &[&encode(inputs)]);
-    let count = u64::try_from(transactions.len()).unwrap_or(u64::MAX).to_le_bytes();
-    let mut level: Vec<Digest> =
-        transactions.iter().map(|transaction| Digest::tagged("Windlass/signed", &[&encode(transaction)])).collect();
+    let mut level = leaves(transactions);
     while level.len() > 1 {
-        let pairs = level.chunks(2).map(|pair| match pair {
-            [left, right] => Digest::tagged("Windlass/pair", &[left.as_bytes(), right.as_bytes()]),
-            // An odd one moves up as it is; the count keeps the shape unambiguous.
-            rest => rest.first().copied().unwrap_or_default(),
-        });
-        level = pairs.collect();
+        level = above(&level);
     }
     let root = level.first().copied().unwrap_or_default();
-    Digest::tagged("Windlass/body", &[inputs.as_bytes(), &count, root.as_bytes()])
+    body(&inputs_hash(inputs), u64::try_from(transactions.len()).unwrap_or(u64::MAX), &root)
+}
+
+fn inputs_hash(inputs: &BitcoinInputs) -> Digest {
+    Digest::tagged("Windlass/inputs", &[&encode(inputs)])
+}
+
+fn leaf(transaction: &Transaction) -> Digest {
+    Digest::tagged("Windlass/signed", &[&encode(transaction)])
+}
+
+fn leaves(transactions: &[Transaction]) -> Vec<Digest> {
+    transactions.iter().map(leaf).collect()
+}
+
+fn pair(left: &Digest, right: &Digest) -> Digest {
+    Digest::tagged("Windlass/pair", &[left.as_bytes(), right.as_bytes()])
+}
+
+/// The level above. An odd one at the end moves up as it is; the count keeps the shape unambiguous.
+fn above(level: &[Digest]) -> Vec<Digest> {
+    let pairs = level.chunks(2).map(|nodes| match nodes {
+        [left, right] => pair(left, right),
+        rest => rest.first().copied().unwrap_or_default(),
+    });
+    pairs.collect()
+}
+
+fn body(inputs: &Digest, count: u64, root: &Digest) -> Digest {
+    Digest::tagged("Windlass/body", &[inputs.as_bytes(), &count.to_le_bytes(), root.as_bytes()])
 }
 
 pub(crate) fn decode_bounded<T: BorshDeserialize>(bytes: &[u8], max: usize) -> Result<T, DecodeError> {

@@ -45,7 +45,7 @@ mod peg_tests;
 mod testkit;
 
 pub use apply::{Applied, ApplyError, BlockError, Built, apply, build, check, genesis_state};
-pub use block::{Block, DecodeError, Header, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
+pub use block::{Block, DecodeError, Header, Inclusion, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
 pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, Params, VERSION};

@@ -11,6 +11,7 @@ use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
 use bitcoin::OutPoint;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use windlass_light::ProofFile;
 use windlass_types::{Digest, SideHeight};
 
 /// How long a request may take beyond what it asks the other side to wait.
@@ -154,6 +155,22 @@ impl MemberClient {
     /// See [`Http::get`].
     pub async fn account(&self, address: &str) -> Result<AccountInfo, ApiError> {
         self.0.get(&format!("/accounts/{address}"), SHORT).await
+    }
+
+    /// What an account has, or that there is none, as a file that anyone can check.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn prove_account(&self, address: &str) -> Result<ProofFile, ApiError> {
+        self.0.get(&format!("/proofs/accounts/{address}"), SHORT).await
+    }
+
+    /// That a transaction is in a final block, as a file that anyone can check.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn prove_transaction(&self, id: Digest) -> Result<ProofFile, ApiError> {
+        self.0.get(&format!("/proofs/transactions/{id}"), SHORT).await
     }
 
     /// A claimed deposit.

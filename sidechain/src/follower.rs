@@ -2,9 +2,9 @@
 
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
 use crate::engine::committee::{Committee, CommitteeError};
-use crate::light::{self, CertificateError};
 use std::sync::Arc;
 use windlass_ledger::{Block, BlockError, ChangeSet, Genesis, Header, Overlay, StateError, StateRead, query};
+use windlass_light::CertificateError;
 use windlass_types::{ChainId, Digest, SideHeight};
 
 /// Why a block was not followed.
@@ -91,7 +91,7 @@ impl Follower {
             let (tip, tip_digest) = (self.tip.height, self.tip.digest());
             return Err(FollowError::Gap { tip, tip_digest, found: header.height });
         }
-        light::verify_with(&self.committee, self.chain, &block, &certificate)?;
+        windlass_light::verify_with(&self.committee, self.chain, &block, &certificate)?;
         let applied = windlass_ledger::apply(&self.genesis, &*self.view(), &self.tip, &block)
             .map_err(|source| FollowError::Rules { height: header.height, source })?;
         Arc::make_mut(&mut self.ahead).merge(applied.changes.clone());

@@ -4,7 +4,6 @@
 use crate::chain_store::{self, ChainStore};
 use crate::engine::block::Sealed;
 use crate::engine::committee::{Committee, EPOCH, Votes, private_key};
-use crate::light::Certificate;
 use crate::{IdentitySeed, identity_of};
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_consensus::simplex::types::{Finalize, Proposal};
@@ -14,6 +13,7 @@ use commonware_parallel::Sequential;
 use commonware_utils::non_empty;
 use std::sync::Arc;
 use windlass_ledger::{Block, Genesis, Transaction, query};
+use windlass_light::Certificate;
 use windlass_store::{Store, Writes};
 use windlass_types::{Digest, SideHeight};
 

@@ -54,7 +54,6 @@ pub mod fuzzing;
 mod handle;
 mod identity;
 mod level;
-mod light;
 mod links;
 mod member;
 mod mempool;
@@ -63,6 +62,8 @@ mod tree;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod light_tests;
 #[cfg(test)]
 mod measure_tests;
 #[cfg(test)]
@@ -73,16 +74,16 @@ mod simulation_tests;
 pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
 pub use config::{IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing};
 pub use core::{Misbehaviour, SubmitError};
-pub use engine::committee::{CommitteeError, identity_of};
+pub use engine::committee::identity_of;
 pub use engine::lines::JoinError;
 pub use follower::{FollowError, Follower, follow_into};
 pub use handle::{Handle, TxStatus};
 pub use identity::{endorse, endorsed};
-pub use light::{CertificateError, signers, verify_block};
 pub use links::{LinkError, LinkSender, Links, To};
 pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError, VOTED_FILE};
 pub use mempool::PoolError;
 pub use ports::{BitcoinPort, FinalizedPort, NoPorts};
+pub use windlass_light::{CertificateError, CommitteeError, signers, verify_block};
 
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _};
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Certificates, made by hand: what is accepted, what is not, and the bytes as `docs/spec/agreement.md` has them.
 
-use super::*;
 use crate::engine::block::Sealed;
 use crate::engine::committee::{EPOCH, Votes, identity_of, private_key};
 use crate::fixture::{MEMBERS, genesis, seed};
@@ -14,7 +13,10 @@ use commonware_cryptography::{Digestible as _, Verifier as _, sha256};
 use commonware_parallel::Sequential;
 use commonware_utils::non_empty;
 use std::sync::Arc;
-use windlass_ledger::{BitcoinInputs, MemoryState, genesis_state};
+use windlass_ledger::{BitcoinInputs, Block, Header, MemoryState, genesis_state};
+use windlass_light::committee::Committee;
+use windlass_light::{Certificate, CertificateError, MAX_DESCENDANTS, signers, verify_block};
+use windlass_types::{ChainId, Digest, SideHeight};
 
 const VIEW: u64 = 300;
 

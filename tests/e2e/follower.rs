@@ -1,8 +1,9 @@
 //! A follower syncs from genesis, and `federation reserves` needs nobody's word.
 
 use crate::{number, text, up};
+use serde_json::Value;
 use std::time::Duration;
-use windlass_tests::until;
+use windlass_tests::{Network, until};
 
 /// A process that ends with the test, however that goes.
 struct Ended(std::process::Child);
@@ -16,9 +17,9 @@ impl Drop for Ended {
 
 #[test]
 fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
-    let network = up("follower");
+    let mut network = up("follower");
     network.ok(&["peg", "in", "alice", "0.2btc"]);
-    network.ok(&["transfer", "alice", "bob", "0.05btc"]);
+    let sent = network.ok(&["transfer", "alice", "bob", "0.05btc"]);
     let member = network.api("f3");
     let status = network.ok(&["status"]);
     let bitcoin = status["processes"]
@@ -63,4 +64,38 @@ fn a_new_follower_syncs_from_genesis_and_shows_the_same_reserves() {
     ]);
     assert_eq!(report["ok"], true, "{report}");
     assert_eq!(number(&report, "supply_sat"), number(&network.assert_reserves(), "supply_sat"));
+
+    proofs_hold_and_lies_do_not(&mut network, api, text(&sent, "id").as_str());
+}
+
+/// Ends with the network down: who checks a proof needs nothing of it but the genesis.
+fn proofs_hold_and_lies_do_not(network: &mut Network, follower: &str, transfer: &str) {
+    let path = |name: &str| network.dir().join(name).to_string_lossy().into_owned();
+    let (genesis, balance, nobody, sent) =
+        (path("genesis.json"), path("balance.json"), path("nobody.json"), path("sent.json"));
+    std::fs::copy(network.home().join("fed/f2/genesis.json"), &genesis).expect("the genesis");
+    network.ok(&["prove", "account", "bob", "--out", &balance]);
+    network.ok(&["prove", "transaction", transfer, "--member", follower, "--out", &sent]);
+    let carol = text(&network.ok(&["address", "carol", "--side"]), "address");
+    network.ok(&["prove", "account", &carol, "--member", follower, "--out", &nobody]);
+    network.stop();
+
+    let verify = |file: &str| network.try_json(&["verify", file, "--genesis", &genesis]);
+    let had = verify(&balance).expect("bob's balance");
+    assert_eq!(number(&had["proves"], "balance_sat"), 5_000_000, "{had}");
+    assert!(had["signers"].as_array().expect("a list").len() >= 3, "{had}");
+    let nothing = verify(&nobody).expect("carol's absence");
+    assert_eq!(
+        (&nothing["proves"]["kind"], &nothing["proves"]["exists"]),
+        (&Value::from("account"), &Value::from(false))
+    );
+    let there = verify(&sent).expect("the transfer");
+    assert_eq!(text(&there["proves"], "id"), transfer);
+
+    let mut lie: Value = serde_json::from_slice(&std::fs::read(&balance).expect("readable")).expect("JSON");
+    let value = text(&lie["claim"], "value");
+    lie["claim"]["value"] = Value::from(format!("ff{}", &value[2..]));
+    std::fs::write(&balance, lie.to_string()).expect("writable");
+    let refused = verify(&balance).expect_err("a lie");
+    assert!(refused.text.contains("proves nothing"), "{refused:?}");
 }

@@ -9,6 +9,7 @@ pub mod money;
 pub mod payment;
 pub mod peer;
 pub mod peg;
+pub mod proof;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]

@@ -13,11 +13,14 @@
 //! | GET `/v1/deposits/{txid}:{vout}` | | [`DepositInfo`] |
 //! | GET `/v1/peg-outs?account=ADDRESS` | | `Vec<PegOutInfo>` |
 //! | GET `/v1/peg-outs/{id}` | | [`PegOutInfo`] |
+//! | GET `/v1/proofs/accounts/{address}` (as of the newest block) | | [`ProofFile`](windlass_light::ProofFile) |
+//! | GET `/v1/proofs/transactions/{id}` | | [`ProofFile`](windlass_light::ProofFile) |
 //! | GET `/v1/federation` | | [`FederationInfo`] |
 //! | GET `/v1/bitcoin` (does this process see Bitcoin's tip?) | | [`BitcoinInfo`] |
 
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
+use windlass_ledger::Genesis;
 use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
 
 /// At most so many blocks in one answer.
@@ -57,6 +60,14 @@ pub struct GenesisAnswer {
     pub hex: String,
     /// The same to read.
     pub genesis: serde_json::Value,
+}
+
+impl GenesisAnswer {
+    /// The genesis, if this is one and of the chain that it names.
+    pub fn read(&self) -> Option<Genesis> {
+        let genesis: Genesis = borsh::from_slice(&hex::decode(&self.hex).ok()?).ok()?;
+        (genesis.chain_id() == self.chain && genesis.validate().is_ok()).then_some(genesis)
+    }
 }
 
 /// A final block and what proves that it is.

@@ -94,7 +94,8 @@ async fn genesis(dir: &Path, members: &[MemberClient], wanted: Option<ChainId>) 
     let wrong = |reason: &str| BadFile::new(&path, reason);
     if let Some(text) = files::read_if_there(&path)? {
         let answer: GenesisAnswer = serde_json::from_str(&text).map_err(|error| BadFile::new(&path, error))?;
-        return decode(&answer)
+        return answer
+            .read()
             .filter(|genesis| wanted.is_none_or(|wanted| wanted == genesis.chain_id()))
             .ok_or_else(|| wrong("it is of another chain, or damaged"));
     }
@@ -102,7 +103,7 @@ async fn genesis(dir: &Path, members: &[MemberClient], wanted: Option<ChainId>) 
         let mut found: Vec<(GenesisAnswer, Genesis)> = Vec::new();
         for member in members {
             match member.genesis().await {
-                Ok(answer) => match decode(&answer) {
+                Ok(answer) => match answer.read() {
                     Some(genesis) if wanted.is_none_or(|wanted| wanted == genesis.chain_id()) => {
                         found.push((answer, genesis));
                     }
@@ -121,12 +122,6 @@ async fn genesis(dir: &Path, members: &[MemberClient], wanted: Option<ChainId>) 
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// A genesis out of an answer, if it is one and of the chain that the answer names.
-pub(crate) fn decode(answer: &GenesisAnswer) -> Option<Genesis> {
-    let genesis: Genesis = borsh::from_slice(&hex::decode(&answer.hex).ok()?).ok()?;
-    (genesis.chain_id() == answer.chain && genesis.validate().is_ok()).then_some(genesis)
 }
 
 /// A block and its certificate out of an answer.

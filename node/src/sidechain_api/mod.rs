@@ -7,6 +7,7 @@ mod chain;
 mod errors;
 mod federation;
 mod pegs;
+mod proofs;
 mod transactions;
 
 pub(crate) use chain::genesis_answer;
@@ -154,6 +155,8 @@ fn router(service: Service) -> Router {
         .route("/deposits/{outpoint}", get(pegs::deposit))
         .route("/peg-outs", get(pegs::peg_outs))
         .route("/peg-outs/{id}", get(pegs::peg_out))
+        .route("/proofs/accounts/{address}", get(proofs::account))
+        .route("/proofs/transactions/{id}", get(proofs::transaction))
         .route("/federation", get(federation::show));
     Router::new()
         .nest(PREFIX, routes)

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use windlass_ledger::{self as ledger, BatchRecord, DepositRecord, Genesis, PegOutRecord, StateRead, query};
 use windlass_types::{AccountId, BtcHeight, Digest};
 
-fn account_of(running: &Running, text: &str) -> Result<AccountId, ApiError> {
+pub(super) fn account_of(running: &Running, text: &str) -> Result<AccountId, ApiError> {
     AccountId::from_address(text, running.chain.genesis().network).map_err(ApiError::usage)
 }
 

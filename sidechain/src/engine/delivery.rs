@@ -10,7 +10,6 @@
 use crate::chain_store::Finalised;
 use crate::core::Core;
 use crate::engine::block::Sealed;
-use crate::light::Certificate;
 use commonware_actor::Feedback;
 use commonware_codec::Encode as _;
 use commonware_consensus::marshal::core::Mailbox;
@@ -28,6 +27,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::error;
 use windlass_ledger::{Applied, Block, StateRead};
+use windlass_light::Certificate;
 use windlass_types::SideHeight;
 
 /// Most blocks in one durable commit, and in flight between the engine and this task.

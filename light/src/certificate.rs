@@ -1,9 +1,9 @@
-//! The light client: whether a block is final, from the list of members alone.
+//! Whether a block is final, from the list of members alone.
 //!
 //! A certificate is a quorum's finalize votes for a block, or for a descendant of it together with
 //! the headers in between (a block that became final through its child has no votes of its own).
 
-use crate::engine::committee::{self, Committee};
+use crate::committee::{self, Committee};
 use borsh::{BorshDeserialize, BorshSerialize};
 use windlass_ledger::{Block, Header};
 use windlass_types::{ChainId, Digest, SideHeight};
@@ -54,8 +54,8 @@ pub enum CertificateError {
 }
 
 /// See the module's head.
-#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
-pub(crate) struct Certificate {
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Certificate {
     /// The headers after the block, up to the one that was voted for.
     pub descendants: Vec<Header>,
     /// The engine's encoding of the finalize votes.
@@ -63,6 +63,7 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
+    /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         borsh::to_vec(self).expect("writing to a vector does not fail and no length reaches u32")
     }
@@ -97,7 +98,11 @@ pub fn signers(members: &[[u8; 32]], certificate: &[u8]) -> Result<Vec<u16>, Cer
     Ok(committee::voters(&committee, &votes))
 }
 
-pub(crate) fn verify_with(
+/// As [`verify_block`], of members that were read before.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify_with(
     committee: &Committee,
     chain: ChainId,
     block: &Block,
@@ -110,7 +115,12 @@ pub(crate) fn verify_with(
     verify_header(committee, chain, &block.header, certificate)
 }
 
-fn verify_header(
+/// Checks that `certificate` proves the block of `header` final. Whoever has the body checks it against the
+/// header's root: votes cover the header only.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn verify_header(
     committee: &Committee,
     chain: ChainId,
     header: &Header,
@@ -142,7 +152,3 @@ fn verify_header(
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "light_tests.rs"]
-mod tests;

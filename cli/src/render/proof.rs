@@ -1,0 +1,105 @@
+//! What a proof file proves, in sentences.
+
+use super::money;
+use bitcoin::Amount;
+use serde::Serialize;
+use windlass_ledger::Genesis;
+use windlass_light::{Fact, Proven};
+use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
+
+/// What was proven, by whom, for which chain.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    chain: ChainId,
+    height: SideHeight,
+    block: Digest,
+    anchor: BlockRef,
+    #[serde(rename = "supply_sat", with = "bitcoin::amount::serde::as_sat")]
+    supply: Amount,
+    signers: Vec<String>,
+    members: usize,
+    proves: Proves,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Proves {
+    Account {
+        address: String,
+        #[serde(rename = "balance_sat", with = "bitcoin::amount::serde::as_sat")]
+        balance: Amount,
+        exists: bool,
+    },
+    Entry {
+        key: String,
+        value: Option<String>,
+    },
+    Transaction {
+        id: Digest,
+        index: u64,
+    },
+}
+
+impl Facts {
+    /// Names what was proven with the chain's names.
+    pub fn new(genesis: &Genesis, proven: &Proven) -> Self {
+        let name = |index: &u16| genesis.members.get(usize::from(*index)).map(|member| member.name.clone());
+        let proves = match &proven.fact {
+            Fact::Account(id, account) => Proves::Account {
+                address: id.address(genesis.network),
+                balance: account.map_or(Amount::ZERO, |account| account.balance),
+                exists: account.is_some(),
+            },
+            Fact::Entry(key, value) => Proves::Entry { key: hex::encode(key), value: value.as_ref().map(hex::encode) },
+            Fact::Transaction(transaction, index) => Proves::Transaction { id: transaction.id(), index: *index },
+        };
+        Self {
+            chain: proven.header.chain,
+            height: proven.header.height,
+            block: proven.block(),
+            anchor: proven.header.anchor,
+            supply: proven.header.supply,
+            signers: proven.signers.iter().filter_map(name).collect(),
+            members: genesis.members.len(),
+            proves,
+        }
+    }
+
+    /// For people.
+    pub fn sentences(&self) -> String {
+        let height = self.height;
+        let fact = match &self.proves {
+            Proves::Account { address, balance, exists: true } => {
+                format!("After block {height}, {address} had {}.", money::btc(*balance))
+            }
+            Proves::Account { address, .. } => {
+                format!("After block {height}, {address} had nothing: there was no such account.")
+            }
+            Proves::Entry { key, value: Some(value) } => {
+                format!("After block {height}, the state had {value} under {key}.")
+            }
+            Proves::Entry { key, value: None } => format!("After block {height}, the state had nothing under {key}."),
+            Proves::Transaction { id, index } => {
+                format!("Transaction {id} is in block {height}, at place {index}.")
+            }
+        };
+        let signed = if self.signers.is_empty() {
+            "It is the genesis block: nobody signs it, it follows from the genesis file.".to_owned()
+        } else {
+            let (names, all) = (self.signers.join(", "), self.members);
+            format!("{} of the {all} members signed the block as final: {names}.", self.signers.len())
+        };
+        let (chain, block, anchor, supply) = (self.chain, self.block, self.anchor, money::btc(self.supply));
+        format!(
+            "{fact}\n{signed}\n\n\
+             chain   {chain}\n\
+             block   {block}\n\
+             bitcoin read up to block {} ({})\n\
+             supply  {supply}\n\n\
+             You trust that your genesis file is that of the chain you mean, and that no quorum of its members signs\n\
+             a block that breaks the rules. What came after block {height} it does not say.",
+            anchor.height,
+            anchor.hash(),
+        )
+    }
+}

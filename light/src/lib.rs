@@ -1,0 +1,18 @@
+//! The light client: checks what a sidechain proves, from its genesis alone. No I/O, no clock, no state.
+//!
+//! - [`verify_header`], [`verify_block`]: a quorum of the members has made this block final.
+//! - [`ProofFile`]: under such a header, what an account has, that there is no such account, any other
+//!   entry of the state, or that a transaction is in the block.
+//!
+//! What it does not show: that the block follows the rules. Only who executes every block knows that; a
+//! light client trusts that no quorum of the members signs a block that breaks them.
+
+mod certificate;
+pub mod committee;
+mod proof;
+
+pub use certificate::{
+    Certificate, CertificateError, MAX_DESCENDANTS, signers, verify_block, verify_header, verify_with,
+};
+pub use committee::CommitteeError;
+pub use proof::{Claim, FORMAT, Fact, HexBytes, ProofError, ProofFile, Proven, VERSION};

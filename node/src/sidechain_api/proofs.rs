@@ -1,0 +1,49 @@
+//! Proof files: facts of the chain that others check offline.
+
+use super::answers::{Answer, Of as _, parse};
+use super::{Running, Service, errors, pegs};
+use crate::api::ApiError;
+use axum::extract::{Path, State};
+use windlass_ledger::{Header, Inclusion, keys, query, smt};
+use windlass_light::{Claim, HexBytes, ProofFile};
+use windlass_types::{Digest, SideHeight};
+
+fn encode<T: borsh::BorshSerialize>(value: &T) -> Vec<u8> {
+    borsh::to_vec(value).expect("writing to a vector does not fail and no length reaches u32")
+}
+
+/// A block's certificate; nobody votes for the genesis block.
+fn certificate(running: &Running, header: &Header) -> Result<Vec<u8>, ApiError> {
+    if header.height == SideHeight::default() {
+        return Ok(Vec::new());
+    }
+    let (_, certificate) =
+        running.chain.block(header.height).map_err(errors::store)?.ok_or_else(|| {
+            ApiError::failed(format!("block {} is the newest and is not in the store", header.height))
+        })?;
+    Ok(certificate)
+}
+
+pub(super) async fn account(State(service): State<Service>, Path(address): Path<String>) -> Answer<ProofFile> {
+    let running = service.running()?;
+    let key = keys::account(&pegs::account_of(&running, &address)?);
+    // The view holds still, and knows its header.
+    let view = running.chain.view();
+    let header = query::tip(&*view).map_err(errors::state)?;
+    let value = view.get(&key).map_err(errors::state)?.map(HexBytes);
+    let proof = encode(&smt::prove(&*view, &key).map_err(errors::state)?);
+    let certificate = certificate(&running, &header)?;
+    Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }))
+}
+
+pub(super) async fn transaction(State(service): State<Service>, Path(id): Path<String>) -> Answer<ProofFile> {
+    let running = service.running()?;
+    let id: Digest = parse("a transaction id", &id)?;
+    let missing = || ApiError::not_found(format!("no final block here has the transaction {id}"));
+    let place = running.chain.location(&id).map_err(errors::store)?.ok_or_else(missing)?;
+    let (block, certificate) = running.chain.block(place.height).map_err(errors::store)?.ok_or_else(missing)?;
+    let index = usize::try_from(place.index).map_err(|_| missing())?;
+    let transaction = block.transactions.get(index).ok_or_else(missing)?.encode();
+    let proof = encode(&Inclusion::of(&block, index).ok_or_else(missing)?);
+    Answer::of(ProofFile::new(&block.header, certificate, Claim::Transaction { transaction, proof }))
+}
