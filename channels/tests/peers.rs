@@ -2,7 +2,9 @@
 
 mod harness;
 
+use bitcoin::constants::ChainHash;
 use harness::books::{check_open, check_statement};
+use harness::stranger::Stranger;
 use harness::{Chain, Peer, eventually, funded};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -170,5 +172,28 @@ fn several_channels_share_one_transaction_or_none_is_opened() {
     // Both accounts together bear the one fee.
     for end in [&alice, &bob, &carol] {
         check_open(&chain, end, 5_000_000_000);
+    }
+}
+
+/// Another node of LDK's drops an update that comes with the last signature of the announcement, and then knows
+/// one direction of its own channel only, until the next update, hours later.
+#[test]
+fn a_channels_updates_are_told_once_more_after_its_announcement() {
+    const GOSSIP_TIMESTAMP_FILTER: u16 = 265;
+    const CHANNEL_UPDATE: u16 = 258;
+    let chain = Chain::start();
+    let [alice, bob] = funded(&chain, ["alice", "bob"]);
+    let mut observer = Stranger::greet(&alice.peer_address(), [9; 32]).expect("a handshake");
+    let everything = [&ChainHash::REGTEST.to_bytes()[..], &[0; 4], &[0xff; 4]].concat();
+    observer.send(GOSSIP_TIMESTAMP_FILTER, &everything).expect("sent");
+    alice.open(&bob, 1_000_000, 0, true, &chain);
+    chain.mine(6, &[&alice, &bob]);
+    let mut told = Vec::new();
+    loop {
+        let (_, update) = observer.wait_for(&[CHANNEL_UPDATE]).expect("an update, once more");
+        if told.contains(&update) {
+            return;
+        }
+        told.push(update);
     }
 }

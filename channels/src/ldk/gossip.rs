@@ -3,7 +3,8 @@
 //! When a channel gets its sixth confirmation both ends announce it. The peer's `channel_update` may
 //! reach us before we have put our own announcement together; LDK drops it then, and nobody beyond
 //! us hears of that direction until the peer repeats it, blocks later. [`Patient`] keeps a few such
-//! updates and tries them again when LDK next asks for messages.
+//! updates and tries them again when LDK next asks for messages. And for peers that have no such patience (other
+//! nodes made of LDK), it tells the updates of a channel of ours once more, shortly after its announcement.
 
 use super::stack::{Gossip, Graph};
 use bitcoin::secp256k1::PublicKey;
@@ -15,20 +16,46 @@ use lightning::routing::gossip::NodeId;
 use lightning::types::features::{InitFeatures, NodeFeatures};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Updates that are kept; beyond, the oldest goes.
 const EARLY_MAX: usize = 64;
+
+/// When a channel's updates are told once more: a peer that has sent its half of the announcement has put it
+/// together by then.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// LDK's gossip handler that keeps early updates.
 pub(crate) struct Patient {
     inner: Arc<Gossip>,
     graph: Arc<Graph>,
     early: Mutex<VecDeque<ChannelUpdate>>,
+    /// Channels of ours that were announced, and since when.
+    announced: Mutex<VecDeque<(u64, Instant)>>,
 }
 
 impl Patient {
     pub(crate) const fn new(inner: Arc<Gossip>, graph: Arc<Graph>) -> Self {
-        Self { inner, graph, early: Mutex::new(VecDeque::new()) }
+        Self { inner, graph, early: Mutex::new(VecDeque::new()), announced: Mutex::new(VecDeque::new()) }
+    }
+
+    fn announced(&self) -> MutexGuard<'_, VecDeque<(u64, Instant)>> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The updates that are due to be told once more.
+    fn again(&self, now: Instant) -> Vec<MessageSendEvent> {
+        let mut due = Vec::new();
+        let mut announced = self.announced();
+        while let Some((scid, _)) = announced.pop_front_if(|(_, since)| now.duration_since(*since) >= AGAIN_AFTER) {
+            due.push(scid);
+        }
+        drop(announced);
+        let graph = self.graph.read_only();
+        let channels = due.iter().filter_map(|scid| graph.channel(*scid));
+        let updates = channels.flat_map(|channel| [&channel.one_to_two, &channel.two_to_one].into_iter().flatten());
+        let messages = updates.filter_map(|update| update.last_update_message.clone());
+        messages.map(|msg| MessageSendEvent::BroadcastChannelUpdate { msg }).collect()
     }
 
     fn early(&self) -> MutexGuard<'_, VecDeque<ChannelUpdate>> {
@@ -63,6 +90,8 @@ impl BaseMessageHandler for Patient {
             // LDK checks it, takes it in, and passes it on.
             events.extend(ripe.into_iter().map(|msg| MessageSendEvent::BroadcastChannelUpdate { msg }));
         }
+        drop(early);
+        events.extend(self.again(Instant::now()));
         events
     }
 
@@ -97,6 +126,13 @@ impl RoutingMessageHandler for Patient {
         peer: Option<PublicKey>,
         msg: &ChannelAnnouncement,
     ) -> Result<bool, LightningError> {
+        if peer.is_none() {
+            let mut announced = self.announced();
+            if announced.len() >= EARLY_MAX {
+                announced.pop_front();
+            }
+            announced.push_back((msg.contents.short_channel_id, Instant::now()));
+        }
         self.inner.handle_channel_announcement(peer, msg)
     }
 
