@@ -5,6 +5,7 @@ use crate::testkit::{Net, account, keypair, sat, terms, wpkh};
 use crate::{DepositState, PegOutState, TxBody, query};
 use windlass_types::{AccountId, AccountKind, BtcHeight};
 
+/// L36, L40.
 #[test]
 fn the_whole_way_in_and_out() {
     let mut net = Net::new();
@@ -38,6 +39,7 @@ fn the_whole_way_in_and_out() {
     assert_eq!(tx.output[usize::try_from(outpoint.vout).expect("small")].script_pubkey, wpkh(9));
 }
 
+/// L35, L14.
 #[test]
 fn all_of_the_supply_can_leave() {
     let mut net = Net::new();
@@ -54,6 +56,7 @@ fn all_of_the_supply_can_leave() {
     assert_eq!(net.balance(2), sat(50_000 - 222));
 }
 
+/// L14.
 #[test]
 fn a_supply_of_dust_can_not_be_left() {
     let mut net = Net::new();
@@ -66,6 +69,7 @@ fn a_supply_of_dust_can_not_be_left() {
     net.settle();
 }
 
+/// L11, L15, L16, L18.
 #[test]
 fn transfers_are_refused_by_rule() {
     let mut net = Net::new();
@@ -118,6 +122,7 @@ fn transfers_are_refused_by_rule() {
     refuse!(nonce = 0, TxError::NonceUsed { expected: 1, found: 0 });
 }
 
+/// L10.
 #[test]
 fn another_chains_transaction_is_refused() {
     let mut net = Net::new();
@@ -127,6 +132,7 @@ fn another_chains_transaction_is_refused() {
     assert!(matches!(net.refuse(transaction), TxError::ForeignChain { .. }));
 }
 
+/// L10.
 #[test]
 fn any_changed_byte_of_a_transaction_breaks_its_signature() {
     let mut net = Net::new();
@@ -141,6 +147,7 @@ fn any_changed_byte_of_a_transaction_breaks_its_signature() {
     }
 }
 
+/// L17.
 #[test]
 fn fees_go_to_the_pot() {
     let mut net = Net::new();
@@ -160,6 +167,24 @@ fn fees_go_to_the_pot() {
     assert_eq!(net.balance(1) + sat(114), supply);
 }
 
+/// L17: the least that the chain asks for, and nothing else decides.
+#[test]
+fn a_fee_below_the_least_is_refused() {
+    let mut genesis = crate::testkit::genesis();
+    genesis.params.transfer_fee_min = sat(3);
+    let mut net = Net::with(genesis);
+    net.fund(1, sat(1_000_000));
+    let with_fee = |net: &Net, paid: u64| {
+        net.sign(1, |from, nonce| {
+            let outputs = vec![(account(2), sat(5))];
+            TxBody::Transfer { from, nonce, outputs, fee: sat(paid), memo: vec![], expiry: None }
+        })
+    };
+    assert_eq!(net.refuse(with_fee(&net, 2)), TxError::FeeTooLow { fee: sat(2), min: sat(3) });
+    net.accept(vec![with_fee(&net, 3)]);
+}
+
+/// L2.
 #[test]
 fn a_header_field_that_lies_is_named() {
     let mut net = Net::new();
@@ -185,6 +210,7 @@ fn a_header_field_that_lies_is_named() {
     assert_eq!(lie(&|h| h.body_root = Digest([1; 32])), "body_root");
 }
 
+/// L4.
 #[test]
 fn the_body_root_commits_to_signatures() {
     let mut net = Net::new();
@@ -199,6 +225,7 @@ fn the_body_root_commits_to_signatures() {
     assert!(matches!(net.apply(&block), Err(BlockError::Header { field: "body_root", .. })));
 }
 
+/// L3.
 #[test]
 fn a_block_is_bounded_in_number() {
     let mut genesis = crate::testkit::genesis();
@@ -215,6 +242,7 @@ fn a_block_is_bounded_in_number() {
     assert!(matches!(net.apply(&block), Err(BlockError::TooMany { found: 2, max: 1 })));
 }
 
+/// L3.
 #[test]
 fn a_block_is_bounded_in_bytes() {
     let mut net = Net::new();

@@ -204,6 +204,7 @@ proptest! {
 
     /// Supply + owed = treasury after each block (`Net::check`, and `World::check` against Bitcoin
     /// itself), with reclaims, reorgs above the anchor and claims sent twice.
+    /// L41, L43.
     #[test]
     fn case_05_supply_and_owed_are_the_treasury(ops in prop::collection::vec(op(), 1..90)) {
         World::new().run_all(ops);
@@ -264,6 +265,7 @@ fn case_05_random_operations_reach_every_outcome() {
     assert_eq!(seen, BTreeSet::from(all));
 }
 
+/// L42.
 #[test]
 fn case_05_all_bitcoin_there_will_ever_be() {
     let mut genesis = crate::testkit::genesis();
@@ -287,6 +289,7 @@ fn case_05_all_bitcoin_there_will_ever_be() {
     assert_eq!((net.tip.supply, net.tip.owed), (Amount::ZERO, Amount::ZERO));
 }
 
+/// L42.
 #[test]
 fn case_05_amounts_at_the_ends_of_their_type_do_not_wrap() {
     let mut net = Net::new();
@@ -307,6 +310,7 @@ fn case_05_amounts_at_the_ends_of_their_type_do_not_wrap() {
     }
 }
 
+/// L41, L43.
 #[test]
 fn case_05_books_that_do_not_add_up_stop_the_ledger() {
     let mut net = Net::new();
@@ -349,6 +353,7 @@ fn full_block() -> (Net, Block) {
     (net, block)
 }
 
+/// L4.
 #[test]
 fn every_byte_of_a_block_matters() {
     let (net, block) = full_block();

@@ -79,6 +79,7 @@ fn a_proof_of_another_root_is_refused() {
     assert_eq!(refused(&mut net, claim), ClaimError::Proof("its root is not the block's".into()));
 }
 
+/// L23.
 #[test]
 fn a_changed_header_is_another_block() {
     let mut net = net_with_deposit();
@@ -93,6 +94,7 @@ fn a_changed_header_is_another_block() {
 /// CVE-2017-12842: a transaction of 64 bytes in a block, the last half of which is the id of a
 /// forged deposit. One level deeper the proof holds; the number of transactions, which members
 /// count themselves, forbids the level.
+/// L24.
 #[test]
 fn a_transaction_can_not_pass_for_an_inner_node() {
     let mut net = Net::new();
@@ -124,6 +126,7 @@ fn a_transaction_can_not_pass_for_an_inner_node() {
     assert_eq!(refused(&mut net, claim), ClaimError::Proof("it is of a tree of another size".into()));
 }
 
+/// L24.
 #[test]
 fn a_transaction_of_64_bytes_is_refused() {
     let mut net = net_with_deposit();

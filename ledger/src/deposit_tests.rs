@@ -13,6 +13,7 @@ fn claim_error(error: TxError) -> ClaimError {
     }
 }
 
+/// L27.
 #[test]
 fn case_06_same_outpoint_claimed_twice_in_one_block() {
     let mut net = Net::new();
@@ -27,6 +28,7 @@ fn case_06_same_outpoint_claimed_twice_in_one_block() {
     assert!(matches!(error, BlockError::Transaction { index: 1, error: TxError::Claim(ClaimError::Again { .. }), .. }));
 }
 
+/// L27.
 #[test]
 fn case_06_same_outpoint_claimed_twice_across_blocks() {
     let mut net = Net::new();
@@ -56,6 +58,7 @@ fn case_06_same_outpoint_claimed_by_two_accounts() {
     assert_eq!((net.balance(1), net.balance(2)), (sat(1_000_000 - 222), Amount::ZERO));
 }
 
+/// L5.
 #[test]
 fn case_07_an_anchor_that_is_not_on_the_chain_is_refused() {
     let mut net = Net::new();
@@ -147,6 +150,7 @@ fn case_08_one_transaction_pays_two_outputs_to_one_address() {
     assert_eq!(query::deposits_of(&net.state, &account(1)).expect("memory").len(), 2);
 }
 
+/// L22, L25.
 #[test]
 fn case_08_a_coinbase_or_a_wrong_amount_is_no_deposit() {
     let mut net = Net::new();
@@ -196,6 +200,7 @@ fn case_10_a_deposit_with_2500_outputs() {
     assert_eq!(net.balance(1), sat(10_000 - 222));
 }
 
+/// L21, L20.
 #[test]
 fn case_13_only_our_template_of_the_reclaim_script_is_accepted() {
     use bitcoin::opcodes::all::{OP_CHECKSIG, OP_CSV, OP_DROP};
@@ -229,6 +234,7 @@ fn case_13_only_our_template_of_the_reclaim_script_is_accepted() {
     }
 }
 
+/// L6.
 #[test]
 fn old_anchors_are_forgotten() {
     let mut genesis = crate::testkit::genesis();
@@ -246,6 +252,7 @@ fn old_anchors_are_forgotten() {
     assert_eq!(query::anchor(&net.state, before), Ok(None));
 }
 
+/// L26.
 #[test]
 fn the_last_heights_of_a_deposit_are_the_rules() {
     let mut net = Net::new();

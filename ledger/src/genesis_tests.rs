@@ -7,6 +7,7 @@ fn the_defaults_of_regtest_are_valid() {
     assert_eq!(genesis().validate(), Ok(()));
 }
 
+/// L1.
 #[test]
 fn each_wrong_field_is_named() {
     let wrong = |edit: &dyn Fn(&mut Genesis)| {

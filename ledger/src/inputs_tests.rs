@@ -22,6 +22,7 @@ fn busy_net() -> Net {
 
 thread_local!(static NET: Net = busy_net());
 
+/// L5.
 #[test]
 fn what_is_watched_is_what_can_change_the_books() {
     let net = busy_net();

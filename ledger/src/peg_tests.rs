@@ -19,6 +19,7 @@ fn deposit_state(net: &Net, outpoint: OutPoint) -> DepositState {
     query::deposit(&net.state, outpoint).expect("memory").expect("claimed").state
 }
 
+/// L37, L38.
 #[test]
 fn case_12_a_reclaim_wins_against_the_sweep_and_nothing_is_minted() {
     let mut net = Net::new();
@@ -107,6 +108,7 @@ fn case_12_never_swept_later_than_the_buffer_before_the_reclaim() {
     assert!(matches!(deposit_state(&net, outpoint), DepositState::Lapsed { .. }));
 }
 
+/// L12, L13.
 #[test]
 fn case_19_peg_outs_that_would_lose_coins_are_refused() {
     let mut net = Net::new();
@@ -205,6 +207,7 @@ fn case_19_a_peg_out_to_an_unclaimed_deposit_address_is_a_new_deposit() {
     assert!(net.balance(2) > sat(49_000));
 }
 
+/// L31.
 #[test]
 fn case_21_more_peg_outs_than_a_batch_holds_wait_their_turn() {
     let mut genesis = crate::testkit::genesis();
@@ -227,6 +230,7 @@ fn case_21_more_peg_outs_than_a_batch_holds_wait_their_turn() {
     assert_eq!(order, ids, "first come, first paid");
 }
 
+/// L44.
 #[test]
 fn a_treasury_that_was_spent_otherwise_closes_the_peg() {
     let mut net = Net::new();
@@ -249,6 +253,7 @@ fn a_treasury_that_was_spent_otherwise_closes_the_peg() {
     assert_eq!(net.tip.owed, sat(50_000));
 }
 
+/// L5.
 #[test]
 fn a_spend_that_no_bitcoin_transaction_could_make_is_refused() {
     let mut net = Net::new();

@@ -26,6 +26,7 @@ fn leaves_are_what_the_miniscript_says() {
 }
 
 /// BIP341's formulas, written out.
+/// L20.
 #[test]
 fn outputs_are_bip341s() {
     let genesis = genesis();
@@ -90,6 +91,7 @@ fn addresses_are_pinned() {
 
 /// A federation of one key signs each input by the key path; libsecp256k1 agrees; and the fee is
 /// exactly the rate times the signed transaction's size.
+/// L32, L33.
 #[test]
 fn a_batch_is_signed_by_the_tweaked_key_and_pays_its_rate() {
     let mut net = Net::new();
@@ -124,4 +126,19 @@ fn a_batch_is_signed_by_the_tweaked_key_and_pays_its_rate() {
     assert_eq!(change.script, signed.output[0].script_pubkey);
     assert_eq!(change.leaf, emergency_leaf(&net.genesis).expect("keys"));
     assert_eq!(batch.change_outpoint().expect("change").txid, signed.compute_txid());
+}
+
+/// L30: the treasury's hidden node is made of the header before the batch's block and the supply after it.
+#[test]
+fn the_treasury_commits_to_header_and_supply() {
+    let mut net = crate::testkit::Net::new();
+    net.fund(1, Amount::from_sat(1_000_000));
+    let claim = net.deposit(&terms(2, 0), Amount::from_sat(50_000));
+    let parent = net.tip.digest();
+    net.accept(vec![net.claim(claim)]);
+    let batch = crate::query::batch(&net.state).expect("memory").expect("in flight");
+    let hidden = tagged_hash("Windlass/anchor", &[parent.as_bytes(), &net.tip.supply.to_sat().to_le_bytes()]);
+    assert_eq!(batch.hidden(), hidden);
+    let committed = treasury_spend_info(&net.genesis, Epoch::new(0), hidden).expect("keys");
+    assert_eq!(net.batch_tx().output[0].script_pubkey, committed.script);
 }

@@ -35,6 +35,7 @@ fn empty_tree_has_the_empty_root() {
     assert_eq!(nodes(&state), 0, "nothing is left behind");
 }
 
+/// L50.
 #[test]
 fn only_state_proper_is_in_the_root() {
     let mut set = ChangeSet::default();
@@ -43,6 +44,7 @@ fn only_state_proper_is_in_the_root() {
     assert_eq!(commit(&MemoryState::default(), &mut set), Ok(EMPTY));
 }
 
+/// L53.
 #[test]
 fn a_proof_is_of_one_value_at_one_key_under_one_root() {
     let mut state = MemoryState::default();
@@ -72,6 +74,7 @@ fn the_root_of_three_entries_is_pinned() {
 }
 
 /// Recomputes the three pinned entries' root by hand from the specification's words.
+/// L50, L51.
 #[test]
 fn the_specification_gives_the_same_root() {
     use windlass_types::tagged_hash;
@@ -100,6 +103,7 @@ fn the_specification_gives_the_same_root() {
 proptest! {
     /// The root follows from the set of entries alone, whatever the history; each entry and each
     /// gap has a proof; deleting leaves no node behind.
+    /// L52, L53.
     #[test]
     fn root_depends_on_the_set_alone(
         history in prop::collection::vec(prop::collection::vec((0..40_u8, prop::option::of(any::<u8>())), 0..12), 0..25),

@@ -71,6 +71,7 @@ fn a_sweep_has_169_vbytes() {
     assert_eq!(dearest_peg_out_fee(&params), Some(sat(154)));
 }
 
+/// L34.
 #[test]
 fn the_rest_of_a_fee_falls_on_the_first() {
     let list = |fee, n| shares(sat(fee), n).expect("some").map(Amount::to_sat).collect::<Vec<_>>();
