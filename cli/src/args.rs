@@ -2,8 +2,8 @@
 
 use crate::{
     commands::{
-        address, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, keysend, logs, mine,
-        node, offer, pay, payment, peer, peg, probe,
+        address, anchors, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, keysend,
+        logs, mine, node, offer, pay, payment, peer, peg, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
         prove, refund, send, statement, status, transfer, up, verify,
     },
@@ -97,6 +97,8 @@ pub enum Command {
     /// The federation that holds the pegged bitcoin
     #[command(subcommand)]
     Federation(federation::Command),
+    /// Which blocks of the sidechain Bitcoin holds, and how deep
+    Anchors(anchors::Args),
     /// Facts of the sidechain as files that anyone can check
     #[command(subcommand)]
     Prove(prove::Command),
@@ -192,6 +194,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Payment(command) => payment::run(ctx, command).await,
         Command::Peg(command) => peg::run(ctx, command).await,
         Command::Federation(command) => federation::run(ctx, command).await,
+        Command::Anchors(args) => anchors::run(ctx, args).await,
         Command::Prove(command) => prove::run(ctx, command).await,
         Command::Verify(args) => verify::run(ctx, &args),
         Command::Statement(args) => statement::run(ctx, args).await,

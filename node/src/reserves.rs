@@ -6,6 +6,7 @@ use crate::client::MemberClient;
 use crate::follower::read_block;
 use windlass_chain::Bitcoind;
 use windlass_ledger::Genesis;
+use windlass_peg::anchors::{self, AnchorsReport};
 use windlass_peg::reserves::{CheckError, Recount, ReservesReport};
 use windlass_sidechain::verify_block;
 use windlass_types::ChainId;
@@ -21,10 +22,27 @@ pub async fn recount(
     bitcoind: &Bitcoind,
     wanted: Option<ChainId>,
 ) -> Result<ReservesReport, ApiError> {
-    replay(member, wanted).await?.check(bitcoind).await.map_err(|error| match error {
+    replay(member, wanted).await?.check(bitcoind).await.map_err(unchecked)
+}
+
+/// Replays as [`recount`] does, and looks on the bitcoind for the headers that the treasury's transactions
+/// commit to.
+///
+/// # Errors
+/// As [`recount`].
+pub async fn anchors(
+    member: &MemberClient,
+    bitcoind: &Bitcoind,
+    wanted: Option<ChainId>,
+) -> Result<AnchorsReport, ApiError> {
+    anchors::walk(&replay(member, wanted).await?, bitcoind).await.map_err(unchecked)
+}
+
+fn unchecked(error: CheckError) -> ApiError {
+    match error {
         CheckError::Bitcoind(error) if error.is_unreachable() => ApiError::not_running(error),
         other => ApiError::failed(other),
-    })
+    }
 }
 
 /// Replays all blocks that the member serves, each checked against its certificate and the rules.

@@ -4,6 +4,7 @@
 //! - [`signing`] signs the batch that the ledger has in flight.
 //! - [`deposit`] is the user's side: find, claim, reclaim.
 //! - [`reserves`] recounts: do the coins on Bitcoin equal what is owed?
+//! - [`anchors`] says which headers of the sidechain Bitcoin holds.
 //! - [`emergency`] spends the treasury when the federation is gone.
 //!
 //! State machines take bytes and the time and return what is to be sent: there is no socket, task
@@ -13,6 +14,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod anchors;
 pub mod deposit;
 pub mod dkg;
 pub mod emergency;

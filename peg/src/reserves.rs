@@ -148,6 +148,11 @@ impl Recount {
         &self.tip
     }
 
+    /// The chain's genesis.
+    pub const fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
     /// The replayed state.
     pub const fn state(&self) -> &MemoryState {
         &self.state

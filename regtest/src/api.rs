@@ -45,6 +45,7 @@
 //! | `peg/out` | [`PegOut`] | `PegOutRecord` (paid) |
 //! | `peg/list` | [`PegList`] | [`Pegs`] |
 //! | `peg/show`, `peg/reclaim` | [`PegShow`] | [`Peg`] |
+//! | `anchors` | `{}` | [`AnchorsReport`](windlass_peg::anchors::AnchorsReport) |
 //! | `federation/show` | `{}` | [`Federation`] |
 //! | `federation/reserves` | [`Reserves`] | [`ReservesReport`] |
 //! | `federation/member/stop`, `federation/member/start` | [`OneMember`] | [`ProcessStatus`] |

@@ -10,9 +10,17 @@ use windlass_types::ChainId;
 
 /// Recounts with the blocks of the first member that has them all.
 pub(crate) async fn recount(hub: &Hub) -> Result<ReservesReport, ApiError> {
+    of_a_member(hub, |member| async move { recount_from(&member, hub.bitcoind(), None).await }).await
+}
+
+/// What the first member that can be asked answers.
+pub(crate) async fn of_a_member<T, F: Future<Output = Result<T, ApiError>>>(
+    hub: &Hub,
+    ask: impl Fn(MemberClient) -> F,
+) -> Result<T, ApiError> {
     let mut last = ApiError::not_running("no member of the federation runs").hint("start what is down", "windlass up");
     for (_, member) in hub.running_members() {
-        match recount_from(&member, hub.bitcoind(), None).await {
+        match ask(member).await {
             Ok(report) => return Ok(report),
             Err(error) => last = error,
         }

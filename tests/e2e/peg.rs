@@ -30,6 +30,9 @@ fn bitcoin_goes_in_across_and_out() {
     assert_eq!(paid + number(&out["state"], "fee_sat"), 25_000_000);
     assert_eq!(number(&network.balance("carol"), "bitcoin_sat"), before + paid);
     assert_eq!(number(&network.assert_reserves(), "supply_sat"), credited - 25_000_000);
+    let anchors = network.ok(&["anchors"]);
+    assert_eq!((&anchors["ok"], anchors["anchors"].as_array().map(Vec::len)), (&true.into(), Some(2)), "{anchors}");
+    assert_eq!(number(&anchors["anchors"][1], "supply_sat"), credited - 25_000_000);
 
     // The last satoshi can leave.
     for node in ["alice", "carol"] {

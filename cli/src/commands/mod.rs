@@ -1,6 +1,7 @@
 //! One file per command: its arguments and what it asks the hub.
 
 pub mod address;
+pub mod anchors;
 pub mod balance;
 pub mod channel;
 pub mod completions;

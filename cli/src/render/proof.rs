@@ -1,10 +1,14 @@
 //! What a proof file proves, in sentences.
 
-use super::money;
+use super::{
+    money, short,
+    table::{Align, Table},
+};
 use bitcoin::Amount;
 use serde::Serialize;
 use windlass_ledger::Genesis;
 use windlass_light::{Fact, Proven};
+use windlass_peg::anchors::AnchorsReport;
 use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
 
 /// What was proven, by whom, for which chain.
@@ -102,4 +106,36 @@ impl Facts {
             anchor.hash(),
         )
     }
+}
+
+/// `windlass anchors`.
+pub fn anchors(report: &AnchorsReport) -> String {
+    let mut table = Table::new(&[
+        ("Block", Align::Right),
+        ("Header", Align::Left),
+        ("Supply", Align::Right),
+        ("Bitcoin block", Align::Right),
+        ("Confirmations", Align::Right),
+        ("In", Align::Left),
+    ]);
+    for anchor in &report.anchors {
+        table.row([
+            anchor.height.to_string(),
+            short(&anchor.header.to_string()).to_owned(),
+            money::btc(anchor.supply),
+            anchor.block.height.to_string(),
+            anchor.confirmations.to_string(),
+            anchor.txid.to_string(),
+        ]);
+    }
+    let last = match report.anchors.last() {
+        Some(anchor) => format!(
+            "\nWho would rewrite the sidechain up to block {} would have to rewrite {} blocks of Bitcoin.",
+            anchor.height, anchor.confirmations
+        ),
+        None => "Bitcoin holds no block of the sidechain yet: the first peg-in brings one.".to_owned(),
+    };
+    let text = if report.anchors.is_empty() { String::new() } else { table.text("") };
+    let faults: String = report.faults.iter().map(|fault| format!("\nFAULT: {fault}")).collect();
+    text + &last + &faults
 }

@@ -7,6 +7,7 @@ use crate::{
     run::Run,
 };
 use windlass_node::api::ApiError;
+use windlass_peg::anchors::AnchorsReport;
 
 /// The federation as its members see it.
 pub async fn show(call: Call, _: super::Nothing) -> Result<Federation, ApiError> {
@@ -50,6 +51,15 @@ fn trust(run: &Run) -> String {
 /// Recounts the federation's coins and the supply.
 pub async fn reserves(call: Call, _: Reserves) -> Result<ReservesReport, ApiError> {
     crate::reserves::recount(&call.hub).await
+}
+
+/// Which headers of the sidechain Bitcoin holds.
+pub async fn anchors(call: Call, _: Reserves) -> Result<AnchorsReport, ApiError> {
+    let hub = &call.hub;
+    crate::reserves::of_a_member(hub, |member| async move {
+        windlass_node::reserves::anchors(&member, hub.bitcoind(), None).await
+    })
+    .await
 }
 
 /// Ends a member; it stays down until it is started.

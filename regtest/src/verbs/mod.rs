@@ -88,6 +88,7 @@ table! {
     "peg/reclaim" => peg::reclaim,
     "federation/show" => federation::show,
     "federation/reserves" => federation::reserves,
+    "anchors" => federation::anchors,
     "federation/member/stop" => federation::stop,
     "federation/member/start" => federation::start,
     "statement" => node::statement,

@@ -2,11 +2,13 @@
 
 use crate::protocol::{Impl, Ran, Shape};
 use anyhow::{Context as _, Result};
+use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,26 @@ impl Rounds {
     }
 }
 
+/// Most of a payment is such work, in LDK: without it a figure of one machine says nothing on another.
+fn verification_us() -> f64 {
+    const EACH: u32 = 200;
+    let secp = Secp256k1::new();
+    let key = SecretKey::from_slice(&[1; 32]).expect("a scalar");
+    let (message, public) = (Message::from_digest([2; 32]), key.public_key(&secp));
+    let signature = secp.sign_ecdsa(&message, &key);
+    let mut rounds: Vec<f64> = (0..9)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..EACH {
+                assert!(secp.verify_ecdsa(&message, &signature, &public).is_ok());
+            }
+            start.elapsed().as_secs_f64() * 1e6 / f64::from(EACH)
+        })
+        .collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds.get(rounds.len() / 2).copied().unwrap_or_default()
+}
+
 fn per_payment(ran: &Ran, figure: f64) -> f64 {
     figure / ran.latencies_ms.len().max(1) as f64
 }
@@ -72,6 +94,7 @@ impl Report {
         }
         let file = fs::File::create(path).with_context(|| path.display().to_string())?;
         println!("channels ({} cores, {}, {} build; rows in {})", cores(), cpu(), profile(), path.display());
+        println!("one ECDSA verification on an idle core: {:.1} us", verification_us());
         Ok(Self(file))
     }
 

@@ -14,7 +14,14 @@ use windlass_types::{ChainId, Digest};
 /// The arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Count the coins on this bitcoind: http://user:password@127.0.0.1:18443
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Whose blocks, on which bitcoind; without it, those of the network that runs.
+#[derive(Debug, clap::Args)]
+pub struct Source {
+    /// Look on this bitcoind: http://user:password@127.0.0.1:18443
     #[arg(long, value_name = "URL", requires = "member")]
     bitcoind: Option<String>,
     /// Its cookie file, instead of a user and password in the URL
@@ -30,18 +37,24 @@ pub struct Args {
 
 /// Runs it. A reserve that does not match is printed, and is a failure.
 pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
-    let report: ReservesReport = match (&args.bitcoind, &args.member) {
-        (Some(bitcoind), Some(member)) => {
-            let bitcoind = Bitcoind::new(reach(bitcoind, args.cookie.clone())?);
-            reserves::recount_from(&MemberClient::new(member), &bitcoind, args.chain.map(ChainId)).await?
-        }
-        _ => ctx.ask("federation/reserves", &Reserves {}).await?,
+    let report: ReservesReport = match args.source.open()? {
+        Some((member, bitcoind, chain)) => reserves::recount_from(&member, &bitcoind, chain).await?,
+        None => ctx.ask("federation/reserves", &Reserves {}).await?,
     };
     ctx.out.result(&report, |paint| federation::reserves(&report, paint))?;
     if report.ok {
         return Ok(());
     }
     Err(ApiError::failed(format!("the reserve is not what it should be: {}", report.faults.join("; "))))
+}
+
+impl Source {
+    /// What the flags name; none is "the network that runs".
+    pub fn open(&self) -> Result<Option<(MemberClient, Bitcoind, Option<ChainId>)>, ApiError> {
+        let (Some(bitcoind), Some(member)) = (&self.bitcoind, &self.member) else { return Ok(None) };
+        let bitcoind = Bitcoind::new(reach(bitcoind, self.cookie.clone())?);
+        Ok(Some((MemberClient::new(member), bitcoind, self.chain.map(ChainId))))
+    }
 }
 
 /// Where a bitcoind is and how to call it, from `http://user:password@host:port` or a cookie.
