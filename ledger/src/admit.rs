@@ -3,6 +3,7 @@
 
 use crate::claim::{ClaimError, DepositClaim};
 use crate::exec::{Work, as_tx_error, minus, plus};
+use crate::nonces::NonceError;
 use crate::record::{Account, DepositRecord, DepositState, PegOutRecord, PegOutState};
 use crate::state::StateRead as _;
 use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Transaction, TxBody, TxError};
@@ -178,14 +179,12 @@ impl Work<'_> {
     /// L15 to L18: nonce, expiry, fee and balance. The account after it paid `amount` and fee.
     fn debit(&self, spending: &Spending, amount: Amount) -> Result<Account, TxError> {
         let account = query::account(self, &spending.from)?;
-        // L15: the account's next nonce, no other.
-        let (expected, found) = (account.nonce, spending.nonce);
-        if found < expected {
-            return Err(TxError::NonceUsed { expected, found });
-        }
-        if found > expected {
-            return Err(TxError::NonceAhead { expected, found });
-        }
+        // L15: one of the open nonces.
+        let (next, found) = (account.nonces.next(), spending.nonce);
+        let nonces = account.nonces.take(found).map_err(|error| match error {
+            NonceError::Used => TxError::NonceUsed { next, found },
+            NonceError::Ahead => TxError::NonceAhead { next, found },
+        })?;
         // L16: not past its expiry.
         let height = self.height;
         if let Some(expiry) = spending.expiry.filter(|expiry| height > *expiry) {
@@ -200,7 +199,7 @@ impl Work<'_> {
         let need = treasury::sum([amount, fee].into_iter()).ok_or(TxError::Overflow)?;
         let have = account.balance;
         let balance = have.checked_sub(need).ok_or(TxError::Insufficient { have, need })?;
-        Ok(Account { balance, nonce: expected.checked_add(1).ok_or(TxError::Overflow)? })
+        Ok(Account { balance, nonces })
     }
 
     /// Writes what [`Self::debit`] found, and the fee into the pot.

@@ -94,7 +94,7 @@ fn transfers_are_refused_by_rule() {
             assert!(matches!(error, $expected), "{error}");
         }};
     }
-    refuse!(nonce = 1, TxError::NonceAhead { expected: 0, found: 1 });
+    refuse!(nonce = 64, TxError::NonceAhead { next: 0, found: 64 });
     refuse!(outputs = vec![], TxError::Outputs(0));
     refuse!(outputs = vec![(account(2), sat(1)); 257], TxError::Outputs(257));
     refuse!(outputs = vec![(account(2), Amount::ZERO)], TxError::ZeroOutput(0));
@@ -119,7 +119,7 @@ fn transfers_are_refused_by_rule() {
             *expiry = next;
         }
     })]);
-    refuse!(nonce = 0, TxError::NonceUsed { expected: 1, found: 0 });
+    refuse!(nonce = 0, TxError::NonceUsed { next: 1, found: 0 });
 }
 
 /// L10.

@@ -24,6 +24,7 @@ mod exec;
 mod genesis;
 mod inputs;
 pub mod keys;
+mod nonces;
 pub mod query;
 mod receipt;
 mod record;
@@ -50,6 +51,7 @@ pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
 pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, Params, VERSION};
 pub use inputs::{BitcoinBlockFacts, BitcoinInputs, InputsError, MAX_INPUT_BLOCKS, Spend, bitcoin_inputs, watched};
+pub use nonces::{NONCE_WINDOW, NonceError, Nonces};
 pub use receipt::Receipt;
 pub use record::{
     Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Totals,

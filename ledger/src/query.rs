@@ -38,12 +38,12 @@ pub fn balance(view: &dyn StateRead, id: &AccountId) -> Result<Amount, StateErro
     Ok(account(view, id)?.balance)
 }
 
-/// The nonce of an account's next transaction.
+/// The lowest nonce that an account has not used.
 ///
 /// # Errors
 /// State could not be read.
 pub fn next_nonce(view: &dyn StateRead, id: &AccountId) -> Result<u64, StateError> {
-    Ok(account(view, id)?.nonce)
+    Ok(account(view, id)?.nonces.next())
 }
 
 /// An anchored Bitcoin block, if it is young enough to be kept.

@@ -1,5 +1,6 @@
 //! What the state holds, one type an entry.
 
+use crate::nonces::Nonces;
 use crate::Params;
 use crate::script::DepositTerms;
 use crate::treasury::Batch;
@@ -9,15 +10,15 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 use windlass_types::{AccountId, BlockRef, BtcHeight, Digest, Epoch, SideHeight};
 
-/// An account's balance and the nonce that its next transaction must carry.
+/// An account's balance and its nonces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Account {
     /// What it owns.
     #[serde(with = "bitcoin::amount::serde::as_sat")]
     #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
     pub balance: Amount,
-    /// The next nonce.
-    pub nonce: u64,
+    /// Which nonces it has used.
+    pub nonces: Nonces,
 }
 
 /// A Bitcoin block that the sidechain has consumed.

@@ -1,6 +1,7 @@
 //! Transactions of the sidechain.
 
 use crate::claim::{ClaimError, DepositClaim};
+use crate::nonces::NONCE_WINDOW;
 use crate::state::{StateError, encode};
 use crate::wire;
 use bitcoin::Amount;
@@ -102,18 +103,18 @@ pub enum TxError {
     #[error("the signature is not valid for account {}", hex::encode(.0.to_bytes()))]
     Signature(AccountId),
     /// The nonce was used.
-    #[error("nonce {found} was used; the account's next is {expected}")]
+    #[error("nonce {found} was used; the account's next is {next}")]
     NonceUsed {
-        /// The next nonce.
-        expected: u64,
+        /// The lowest unused nonce.
+        next: u64,
         /// The transaction's.
         found: u64,
     },
-    /// The nonce is not the account's turn yet.
-    #[error("nonce {found} is too far ahead; the account's next is {expected}")]
+    /// The nonce is beyond the account's window.
+    #[error("nonce {found} is too far ahead; the account's next is {next}, and {NONCE_WINDOW} are open from there")]
     NonceAhead {
-        /// The next nonce.
-        expected: u64,
+        /// The lowest unused nonce.
+        next: u64,
         /// The transaction's.
         found: u64,
     },

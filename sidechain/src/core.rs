@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 use windlass_ledger::{
-    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, Transaction,
-    TxError, query,
+    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, NonceError,
+    StateRead, Transaction, TxError, query,
 };
 use windlass_types::{BtcHeight, Digest, SideHeight};
 
@@ -184,25 +184,34 @@ impl Core {
     fn admit(&self, id: &Digest, transaction: &Transaction) -> Result<(), SubmitError> {
         let view = self.chain.view();
         match windlass_ledger::check(&self.genesis, &*view, transaction) {
-            Ok(()) => Ok(()),
-            // The account's earlier transactions wait here too.
-            Err(TxError::NonceAhead { expected, found }) => {
-                let Some(from) = transaction.from().filter(|from| self.pool.next_nonce(from, expected) >= found) else {
-                    return Err(TxError::NonceAhead { expected, found }.into());
-                };
-                transaction.verify_signature()?;
-                let have = query::balance(&*view, &from).map_err(TxError::State)?;
-                let need = self.pool.outflow(&from).checked_add(outflow(transaction)).ok_or(TxError::Overflow)?;
-                if need > have {
-                    return Err(TxError::Insufficient { have, need }.into());
+            Ok(()) => Ok(self.afford(&*view, transaction)?),
+            // The account's earlier transactions wait here too, and open the window.
+            Err(TxError::NonceAhead { next, found }) => {
+                let from = transaction.from().ok_or(TxError::NonceAhead { next, found })?;
+                let nonces = query::account(&*view, &from).map_err(TxError::State)?.nonces;
+                if self.pool.nonces(&from, nonces).take(found) == Err(NonceError::Ahead) {
+                    return Err(TxError::NonceAhead { next, found }.into());
                 }
-                Ok(())
+                transaction.verify_signature()?;
+                Ok(self.afford(&*view, transaction)?)
             }
             Err(error) => Err(match self.chain.location(id)? {
                 Some(place) => SubmitError::Final(place.height),
                 None => error.into(),
             }),
         }
+    }
+
+    /// Whether the account has what its transactions here and this one take together.
+    fn afford(&self, view: &dyn StateRead, transaction: &Transaction) -> Result<(), TxError> {
+        let Some((from, nonce)) = transaction.from().zip(transaction.nonce()) else { return Ok(()) };
+        let have = query::balance(view, &from)?;
+        let others = self.pool.outflow_besides(&from, nonce);
+        let need = others.checked_add(outflow(transaction)).ok_or(TxError::Overflow)?;
+        if need > have {
+            return Err(TxError::Insufficient { have, need });
+        }
+        Ok(())
     }
 
     /// Makes a block on `parent` and keeps what it does.

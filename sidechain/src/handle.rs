@@ -55,12 +55,13 @@ impl Handle {
         self.core.submit_bytes(bytes, true)
     }
 
-    /// The nonce that `account`'s next transaction needs here: behind those that wait.
+    /// The lowest nonce that `account` has not used, those that wait here counted as used.
     ///
     /// # Errors
     /// The state can't be read.
     pub fn next_nonce(&self, account: &AccountId) -> Result<u64, StateError> {
-        Ok(self.core.pool.next_nonce(account, query::next_nonce(&*self.view(), account)?))
+        let nonces = query::account(&*self.view(), account)?.nonces;
+        Ok(self.core.pool.nonces(account, nonces).next())
     }
 
     /// What became of transaction `id`.

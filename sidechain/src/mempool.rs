@@ -1,12 +1,12 @@
 //! Transactions that wait for a block. No engine, no clock, no I/O.
 //!
-//! A transaction enters only if the state after the pool's own earlier ones would take it, so a
-//! run of nonces from one account can be sent at once. Every member has its own pool; they gossip.
+//! A transaction enters only if the state after the pool's own ones of its account would take it: its
+//! nonce is open then, and the account has what all of them take. Every member has its own pool; they gossip.
 
 use crate::level::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use windlass_ledger::{Block, Transaction, TxBody, TxError};
+use windlass_ledger::{Block, Nonces, Transaction, TxBody, TxError};
 use windlass_types::{AccountId, Amount, Digest, SideHeight};
 
 /// Most transactions that wait.
@@ -15,6 +15,8 @@ pub const MAX_WAITING: usize = 20_000;
 pub const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// Most transactions of one account that wait.
 pub const MAX_WAITING_PER_ACCOUNT: usize = 1_000;
+/// Most bytes of one account's transactions that wait.
+pub const MAX_WAITING_BYTES_PER_ACCOUNT: usize = 1024 * 1024;
 /// For how many blocks a transaction waits that no block takes.
 pub const MAX_WAITING_BLOCKS: u64 = 5_000;
 /// How many dropped transactions are remembered, for those who ask.
@@ -27,7 +29,7 @@ pub enum PoolError {
     #[error("transaction {0} with the same account and nonce waits already")]
     Conflict(Digest),
     /// The account has too many waiting.
-    #[error("the account has {MAX_WAITING_PER_ACCOUNT} transactions waiting")]
+    #[error("the account has {MAX_WAITING_PER_ACCOUNT} transactions or {MAX_WAITING_BYTES_PER_ACCOUNT} bytes waiting")]
     AccountFull,
     /// The pool is full.
     #[error("{MAX_WAITING} transactions or {MAX_WAITING_BYTES} bytes are waiting already")]
@@ -57,7 +59,8 @@ struct Inner {
     entries: BTreeMap<u64, Entry>,
     by_id: BTreeMap<Digest, u64>,
     by_nonce: BTreeMap<(AccountId, u64), Digest>,
-    per_account: BTreeMap<AccountId, usize>,
+    /// How many wait, and their bytes.
+    per_account: BTreeMap<AccountId, (usize, usize)>,
     bytes: usize,
     next: u64,
     height: SideHeight,
@@ -100,23 +103,24 @@ impl Mempool {
         self.lock().dropped.get(id).cloned()
     }
 
-    /// The first nonce from `first` on with which no transaction of `account` waits.
-    pub fn next_nonce(&self, account: &AccountId, first: u64) -> u64 {
+    /// The nonces of `account` after those that wait are used, too. `nonces` is the state's.
+    pub fn nonces(&self, account: &AccountId, nonces: Nonces) -> Nonces {
         let inner = self.lock();
-        let mut nonce = first;
-        while inner.by_nonce.contains_key(&(*account, nonce)) {
-            nonce = nonce.saturating_add(1);
-        }
-        nonce
+        let waiting = inner.by_nonce.range((*account, nonces.next())..=(*account, u64::MAX));
+        // Ascending, so that each opens the way for those after it.
+        waiting.fold(nonces, |nonces, ((_, nonce), _)| nonces.take(*nonce).unwrap_or(nonces))
     }
 
-    /// What the waiting transactions of `account` take from it.
-    pub fn outflow(&self, account: &AccountId) -> Amount {
+    /// What the transactions of `account` that wait take from it, but for those that the state refuses now and the one
+    /// with `nonce`.
+    pub fn outflow_besides(&self, account: &AccountId, nonce: u64) -> Amount {
         let inner = self.lock();
         let of_account = inner.by_nonce.range((*account, 0)..=(*account, u64::MAX));
-        let entries = of_account.filter_map(|(_, id)| inner.by_id.get(id)).filter_map(|at| inner.entries.get(at));
-        entries
-            .map(|e| outflow(&e.waiting.transaction))
+        let others = of_account.filter(|((_, other), _)| *other != nonce).filter_map(|(_, id)| inner.by_id.get(id));
+        others
+            .filter_map(|at| inner.entries.get(at))
+            .filter(|entry| !entry.asleep)
+            .map(|entry| outflow(&entry.waiting.transaction))
             .fold(Amount::ZERO, |sum, a| sum.checked_add(a).unwrap_or(Amount::MAX))
     }
 
@@ -142,13 +146,13 @@ impl Mempool {
             return Err(PoolError::Full);
         }
         if let Some((account, nonce)) = slot {
-            let count = inner.per_account.entry(account).or_default();
-            if *count >= MAX_WAITING_PER_ACCOUNT {
+            let (count, sum) = inner.per_account.get(&account).copied().unwrap_or_default();
+            if count >= MAX_WAITING_PER_ACCOUNT || sum + bytes > MAX_WAITING_BYTES_PER_ACCOUNT {
                 return Err(PoolError::AccountFull);
             }
-            *count += 1;
+            inner.per_account.insert(account, (count + 1, sum + bytes));
             inner.by_nonce.insert((account, nonce), id);
-            inner.wake_run(account, nonce);
+            inner.wake_after(account, nonce);
         }
         let place = inner.next;
         inner.next += 1;
@@ -294,8 +298,9 @@ impl Inner {
         let transaction = &entry.waiting.transaction;
         if let Some((account, nonce)) = transaction.from().zip(transaction.nonce()) {
             self.by_nonce.remove(&(account, nonce));
-            if let Some(count) = self.per_account.get_mut(&account) {
+            if let Some((count, bytes)) = self.per_account.get_mut(&account) {
                 *count = count.saturating_sub(1);
+                *bytes = bytes.saturating_sub(entry.waiting.bytes);
                 if *count == 0 {
                     self.per_account.remove(&account);
                 }
@@ -303,16 +308,13 @@ impl Inner {
         }
     }
 
-    /// Wakes the transactions that waited for `nonce`.
-    fn wake_run(&mut self, account: AccountId, nonce: u64) {
-        let mut next = nonce;
-        while let Some(after) = next.checked_add(1)
-            && let Some(place) = self.by_nonce.get(&(account, after)).and_then(|id| self.by_id.get(id))
-        {
+    /// Wakes the account's transactions above `nonce`: it may open the window for them.
+    fn wake_after(&mut self, account: AccountId, nonce: u64) {
+        let above = self.by_nonce.range((account, nonce)..=(account, u64::MAX));
+        for place in above.filter_map(|(_, id)| self.by_id.get(id)) {
             if let Some(entry) = self.entries.get_mut(place) {
                 entry.asleep = false;
             }
-            next = after;
         }
     }
 

@@ -36,9 +36,9 @@ fn nonces_come_in_order_and_within_the_bounds() {
     let size = other.encode().len();
     assert_eq!(pool.select(10, 2 * size, |_| false).len(), 2);
     assert_eq!(ids(&pool.select(1, usize::MAX, |id| *id != other.id())), [other.id()]);
-    assert_eq!(pool.next_nonce(&account(1), 0), 3);
-    assert_eq!(pool.next_nonce(&account(1), 7), 7);
-    assert_eq!(pool.outflow(&account(1)), Amount::from_sat(15));
+    assert_eq!(pool.nonces(&account(1), Nonces::default()).next(), 3);
+    assert_eq!(pool.outflow_besides(&account(1), 7), Amount::from_sat(15));
+    assert_eq!(pool.outflow_besides(&account(1), 1), Amount::from_sat(10));
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn a_nonce_waits_once_unless_the_state_refuses_it() {
 #[test]
 fn sleepers_wake_when_something_happened() {
     let (pool, genesis) = (Mempool::default(), genesis());
-    let list: Vec<Transaction> = (0..2).map(|nonce| transfer(&genesis, 1, 2, nonce, 5)).collect();
+    let list: Vec<Transaction> = [0, 64].map(|nonce| transfer(&genesis, 1, 2, nonce, 5)).into();
     put(&pool, &list[1]).expect("room");
-    pool.refused(&list[1].id(), &TxError::NonceAhead { expected: 0, found: 1 });
+    pool.refused(&list[1].id(), &TxError::NonceAhead { next: 0, found: 64 });
     assert!(pool.first_awake(|_| false).is_none());
     // The one that it waited for.
     put(&pool, &list[0]).expect("room");
@@ -109,5 +109,25 @@ fn one_account_does_not_fill_the_pool() {
     assert_eq!(put(&pool, &with(1 << 20)), Err(PoolError::AccountFull));
     let big = pool.insert(Digest([1; 32]), transfer(&genesis, 4, 2, 0, 5), MAX_WAITING_BYTES, false);
     assert_eq!(big, Err(PoolError::Full));
+    let long = pool.insert(Digest([2; 32]), transfer(&genesis, 4, 2, 0, 5), MAX_WAITING_BYTES_PER_ACCOUNT, false);
+    assert_eq!(long, Ok(true));
+    let one_more = put(&pool, &transfer(&genesis, 4, 2, 1, 5));
+    assert_eq!(one_more, Err(PoolError::AccountFull), "its bytes are counted, too");
     put(&pool, &transfer(&genesis, 3, 2, 0, 5)).expect("room for others");
+}
+
+#[test]
+fn nonces_of_a_deep_queue_open_one_after_the_other() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let after = |pool: &Mempool| pool.nonces(&account(1), Nonces::default());
+    put(&pool, &transfer(&genesis, 1, 2, 63, 5)).expect("room");
+    assert_eq!((after(&pool).next(), after(&pool).take(64)), (0, Err(windlass_ledger::NonceError::Ahead)));
+    for nonce in 0..63 {
+        put(&pool, &transfer(&genesis, 1, 2, nonce, 5)).expect("room");
+    }
+    assert_eq!(after(&pool).next(), 64);
+    assert!(after(&pool).take(64 + 63).is_ok());
+    // One with a hole before it that is too far off does not count.
+    put(&pool, &transfer(&genesis, 1, 2, 900, 5)).expect("the pool takes what was checked");
+    assert_eq!(after(&pool).next(), 64);
 }

@@ -240,7 +240,7 @@ fn bad_transactions_are_refused_by_name() {
     let mut foreign = good;
     foreign.chain = windlass_types::ChainId(windlass_types::Digest([9; 32]));
     assert!(matches!(handle.submit(foreign), Err(SubmitError::Refused(TxError::ForeignChain { .. }))));
-    let ahead = transfer(&genesis, 1, 2, 7, 1_000);
+    let ahead = transfer(&genesis, 1, 2, 64, 1_000);
     assert!(matches!(handle.submit(ahead), Err(SubmitError::Refused(TxError::NonceAhead { .. }))));
     assert_eq!(handle.waiting(), 0);
 }

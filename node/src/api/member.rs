@@ -120,8 +120,10 @@ pub struct AccountInfo {
     /// What it holds.
     #[serde(with = "super::sat", rename = "balance_sat")]
     pub balance: Amount,
-    /// The nonce that its next transaction carries.
+    /// The lowest nonce that it has not used. It and the 63 after it are open.
     pub next_nonce: u64,
+    /// Those above it that are used.
+    pub used_nonces: Vec<u64>,
     /// As of this sidechain block.
     pub height: SideHeight,
 }

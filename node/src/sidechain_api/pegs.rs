@@ -20,7 +20,8 @@ pub(super) async fn account(State(service): State<Service>, Path(address): Path<
     let view = running.chain.view();
     let account = query::account(&*view, &id).map_err(errors::state)?;
     let height = query::tip(&*view).map_err(errors::state)?.height;
-    Answer::of(AccountInfo { address, balance: account.balance, next_nonce: account.nonce, height })
+    let (next_nonce, used_nonces) = (account.nonces.next(), account.nonces.used_ahead());
+    Answer::of(AccountInfo { address, balance: account.balance, next_nonce, used_nonces, height })
 }
 
 #[derive(Deserialize)]

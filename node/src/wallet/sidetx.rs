@@ -1,11 +1,12 @@
-//! Transactions of our account on the sidechain: one nonce after the other, written down before
-//! they leave, sent again until they are final or expired.
+//! Transactions of our account on the sidechain: each with a nonce of its own, several on their way at once, written
+//! down before they leave, sent again until they are final or expired.
 
 use super::journal::{Entry, Sent};
 use super::node::WalletNode;
 use crate::api::member::{AccountInfo, TransactionStatus};
 use crate::api::{ApiError, Code, WAIT_SECONDS_MAX, btc};
 use bitcoin::Amount;
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -57,16 +58,18 @@ impl WalletNode {
         let need = amount.checked_add(fee).ok_or_else(|| ApiError::usage(format!("{} is too much", btc(amount))))?;
         // What is on its way already: its nonces and its money.
         let (pending, taken) = self.journal.read(|pages| {
-            let open = |sent: &&Sent| sent.expiry > account.height && sent.nonce >= account.next_nonce;
-            let last = pages.sent.values().filter(open).map(|sent| sent.nonce).max();
+            let is_open = |nonce: &u64| *nonce >= account.next_nonce && !account.used_nonces.contains(nonce);
+            let open = |sent: &&Sent| sent.expiry > account.height && is_open(&sent.nonce);
+            let nonces: BTreeSet<u64> = pages.sent.values().filter(open).map(|sent| sent.nonce).collect();
             let taken: Amount = pages.sent.values().filter(open).map(|sent| sent.takes).sum();
-            (last, taken)
+            (nonces, taken)
         });
         let have = account.balance.checked_sub(taken).unwrap_or(Amount::ZERO);
         if have < need {
             return Err(self.insufficient_on_sidechain(have, amount, fee));
         }
-        let nonce = pending.map_or(0, |nonce| nonce.saturating_add(1)).max(account.next_nonce);
+        let is_free = |nonce: &u64| !pending.contains(nonce) && !account.used_nonces.contains(nonce);
+        let nonce = (account.next_nonce..u64::MAX).find(is_free).ok_or_else(|| ApiError::failed("no nonce is left"))?;
         let expiry = SideHeight::new(account.height.get().saturating_add(EXPIRY_BLOCKS));
         let body = body(Slot { from: self.seed.account_id(), nonce, fee, expiry: Some(expiry) });
         let transaction = Transaction::signed(chain.id, body, &self.seed.account());
@@ -78,7 +81,7 @@ impl WalletNode {
             entries.push(Entry::Sent(id));
             entries
         })?;
-        // A nonce counts only after those before it.
+        // A nonce far ahead counts only after those before it.
         self.hand_in_earlier(nonce, false).await;
         let mut handed_in = self.hand_in(id).await;
         if handed_in.as_ref().is_err_and(|error| error.code == Code::Conflict) {

@@ -210,7 +210,8 @@ async fn account(State(inner): Inside, Path(address): Path<String>) -> Answer<Ac
     let id = AccountId::from_address(&address, ChainNetwork::Regtest).map_err(ApiError::usage)?;
     let account = query::account(&inner.state, &id).expect("readable");
     let height = inner.tip.height;
-    Ok(Json(AccountInfo { address, balance: account.balance, next_nonce: account.nonce, height }))
+    let (next_nonce, used_nonces) = (account.nonces.next(), account.nonces.used_ahead());
+    Ok(Json(AccountInfo { address, balance: account.balance, next_nonce, used_nonces, height }))
 }
 
 fn deposit_info(inner: &Inner, record: &DepositRecord) -> DepositInfo {
