@@ -2,8 +2,8 @@
 
 use crate::{
     commands::{
-        address, anchors, balance, channel, completions, demo, doctor, down, faucet, federation, invoice, keysend,
-        logs, mine, node, offer, pay, payment, peer, peg, probe,
+        address, anchors, asset, balance, channel, completions, demo, doctor, down, faucet, federation, invoice,
+        keysend, logs, mine, node, offer, pay, payment, peer, peg, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
         prove, refund, send, statement, status, transfer, up, verify,
     },
@@ -63,6 +63,9 @@ pub enum Command {
     Send(send::Args),
     /// Send bitcoin on the sidechain
     Transfer(transfer::Args),
+    /// Assets on the sidechain: issue, send, burn, verify
+    #[command(subcommand)]
+    Asset(asset::Command),
     /// The Lightning nodes
     #[command(subcommand)]
     Node(node::Command),
@@ -182,6 +185,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Balance(args) => balance::run(ctx, args).await,
         Command::Send(args) => send::run(ctx, args).await,
         Command::Transfer(args) => transfer::run(ctx, args).await,
+        Command::Asset(command) => asset::run(ctx, command).await,
         Command::Node(command) => node::run(ctx, command).await,
         Command::Peer(command) => peer::run(ctx, command).await,
         Command::Channel(command) => channel::run(ctx, command).await,

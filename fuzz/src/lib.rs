@@ -25,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ledger_block", wire::block),
     ("ledger_genesis", wire::genesis),
     ("ledger_proof", wire::proof),
+    ("ledger_asset", wire::asset),
     ("ledger_state", rows::ledger_state),
     ("sidechain_block", wire::sealed_block),
     ("sidechain_certificate", wire::certificate),

@@ -59,7 +59,7 @@ pub(crate) fn chain_store(bytes: &[u8]) {
 }
 
 /// What a row of the ledger's state may be named, by the table's number; the row's key is its rest.
-pub(crate) const STATE_KEYS: [&[u8]; 14] = [
+pub(crate) const STATE_KEYS: [&[u8]; 16] = [
     keys::TIP,
     keys::CHAIN,
     keys::TOTALS,
@@ -74,6 +74,8 @@ pub(crate) const STATE_KEYS: [&[u8]; 14] = [
     keys::PEG_OUTS,
     keys::BATCHES,
     keys::NODES,
+    keys::ASSETS,
+    keys::UNITS,
 ];
 
 /// The ledger's state with any rows over its first: each question has an answer or an error, and so has a
@@ -102,7 +104,7 @@ fn ask(state: &dyn StateRead) {
     let _ = (query::anchor(state, BtcHeight::new(1)), query::deposits_of(state, &account));
     let _ = (query::pending_deposits(state), query::pending_peg_outs(state), query::peg_outs_of(state, &account));
     let _ = (query::peg_out(state, &Digest::default()), query::treasury(state), query::breach(state));
-    let _ = (query::accounts(state), query::batches(state));
+    let _ = (query::accounts(state), query::batches(state), query::assets(state), query::units_of(state, &account));
     if let Ok(Some(batch)) = query::batch(state) {
         let _ = batch.transaction(genesis());
     }

@@ -5,14 +5,14 @@ use crate::rows::{STATE_KEYS, row};
 use bitcoin::Amount;
 use bitcoin::key::{Keypair, Secp256k1};
 use windlass_ledger::{
-    BitcoinBlockFacts, BitcoinInputs, Block, DepositClaim, DepositTerms, Genesis, GenesisMember, Header, MemoryState,
-    Params, Transaction, TxBody, genesis_state, smt,
+    AssetTerms, BitcoinBlockFacts, BitcoinInputs, Block, DepositClaim, DepositTerms, Genesis, GenesisMember, Header,
+    MemoryState, Output, Params, Transaction, TxBody, genesis_state, smt,
 };
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
 use windlass_sidechain::IdentitySeed;
 use windlass_store::fault;
-use windlass_types::{AccountId, BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
+use windlass_types::{AccountId, AssetId, BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
 
 fn keypair() -> Keypair {
     Keypair::from_seckey_slice(&Secp256k1::new(), &[1; 32]).expect("a scalar")
@@ -75,7 +75,11 @@ pub(crate) fn transactions(chain: ChainId) -> Vec<Transaction> {
     let transfer = TxBody::Transfer {
         from: account(),
         nonce: 3,
-        outputs: vec![(account(), sat(21)), (account(), sat(2_100_000_000_000_000))],
+        outputs: vec![
+            Output::btc(account(), sat(21)),
+            Output::btc(account(), sat(2_100_000_000_000_000)),
+            Output { to: account(), asset: AssetId([9; 32]), units: u64::MAX },
+        ],
         fee: sat(1),
         memo: b"memo".to_vec(),
         expiry: Some(SideHeight::new(9)),
@@ -102,12 +106,23 @@ pub(crate) fn transactions(chain: ChainId) -> Vec<Transaction> {
             user_key: [6; 32],
         },
     };
+    let (from, asset, fee, expiry) = (account(), AssetId([9; 32]), sat(1), None);
+    let issue = TxBody::Issue { from, nonce: 5, terms: asset_terms(), fee, expiry };
+    let reissue = TxBody::Reissue { from, nonce: 6, asset, units: 7, fee, expiry };
+    let burn = TxBody::Burn { from, nonce: 7, asset, units: 8, fee, expiry };
     vec![
         // Not signed anew at each call: a signature has randomness in it.
         Transaction { chain, body: transfer, signature: [7; 64] },
         Transaction { chain, body: peg_out, signature: [8; 64] },
         Transaction::claim(chain, claim),
+        Transaction { chain, body: issue, signature: [9; 64] },
+        Transaction { chain, body: reissue, signature: [10; 64] },
+        Transaction { chain, body: burn, signature: [11; 64] },
     ]
+}
+
+fn asset_terms() -> AssetTerms {
+    AssetTerms { ticker: "OIL".into(), name: "Barrels of oil".into(), decimals: 3, units: 1_000, reissuable: true }
 }
 
 fn block() -> Block {
@@ -172,6 +187,9 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "ledger_proof" => {
             let proof = smt::Proof { siblings: vec![Digest::default(); 3], end: None };
             vec![borsh::to_vec(&proof).expect("writing to a vector does not fail")]
+        }
+        "ledger_asset" => {
+            vec![borsh::to_vec(&asset_terms()).expect("writing to a vector does not fail"), hash.into_bytes()]
         }
         "peg_signing" => signing(),
         "peg_dkg" => dkg(),

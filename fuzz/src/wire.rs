@@ -3,12 +3,13 @@
 use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 use borsh::{BorshDeserialize, BorshSerialize};
-use windlass_ledger::{Block, Genesis, Transaction, smt};
+use windlass_ledger::{AssetTerms, Block, Genesis, Transaction, smt};
 use windlass_peg::dkg::DkgMessage;
 use windlass_peg::signing::SigningMessage;
 
 use crate::seeds;
 use std::sync::OnceLock;
+use windlass_types::AssetId;
 
 pub(crate) fn transaction(bytes: &[u8]) {
     let Ok(transaction) = Transaction::decode(bytes) else { return };
@@ -35,6 +36,19 @@ pub(crate) fn genesis(bytes: &[u8]) {
     let Some(genesis) = strict::<Genesis>(bytes) else { return };
     if genesis.validate().is_ok() {
         let _ = genesis.chain_id();
+    }
+}
+
+/// The terms of an asset, and the text of an id.
+pub(crate) fn asset(bytes: &[u8]) {
+    if let Some(asset) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<AssetId>().ok()) {
+        assert_eq!(asset.to_string().parse(), Ok(asset));
+    }
+    let Some(terms) = strict::<AssetTerms>(bytes) else { return };
+    let plain = AssetTerms { ticker: "A".into(), name: "A".into(), decimals: 0, units: 1, reissuable: false };
+    let _ = (windlass_ledger::likeness(&terms, &plain), windlass_ledger::resembles_bitcoin(&terms));
+    if terms.validate().is_ok() {
+        assert!(terms.ticker.is_ascii() && terms.name.is_ascii());
     }
 }
 

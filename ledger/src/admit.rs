@@ -3,20 +3,24 @@
 
 use crate::claim::{ClaimError, DepositClaim};
 use crate::exec::{Work, as_tx_error, minus, plus};
+use crate::issue::Change;
 use crate::nonces::NonceError;
 use crate::record::{Account, DepositRecord, DepositState, PegOutRecord, PegOutState};
 use crate::state::StateRead as _;
-use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Transaction, TxBody, TxError};
+use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
+use crate::tx_error::TxError;
 use crate::{Receipt, keys, query, treasury};
 use bitcoin::{Amount, ScriptBuf, XOnlyPublicKey};
-use windlass_types::{AccountId, Digest, SideHeight};
+use std::collections::BTreeMap;
+use windlass_types::{AccountId, AssetId, Digest};
 
-/// What a transfer and a peg-out have in common.
-struct Spending {
-    from: AccountId,
-    nonce: u64,
-    fee: Amount,
-    expiry: Option<SideHeight>,
+/// An account after it paid.
+pub(crate) struct Debited {
+    account: Account,
+    /// Bitcoin that left it.
+    spent: Amount,
+    /// Of other assets: how many units leave, and how many remain.
+    assets: Vec<(AssetId, u64, u64)>,
 }
 
 /// A peg-out request's own part.
@@ -35,27 +39,37 @@ impl Work<'_> {
             return Err(TxError::ForeignChain { expected: self.chain, found: transaction.chain });
         }
         transaction.verify_signature()?;
+        let body = &transaction.body;
+        if let TxBody::Claim(claim) = body {
+            return self.claim(claim);
+        }
+        // L42: what leaves the account is a sum that there can be.
+        let (Some(spending), Some(outflow)) = (body.spending(), body.outflow()) else { return Err(TxError::Overflow) };
         let id = transaction.id();
-        match &transaction.body {
-            TxBody::Transfer { from, nonce, outputs, fee, memo, expiry } => {
-                let spending = Spending { from: *from, nonce: *nonce, fee: *fee, expiry: *expiry };
-                self.transfer(id, &spending, outputs, memo)
-            }
-            TxBody::PegOut { from, nonce, script, amount, fee_max, fee, expiry } => {
-                let spending = Spending { from: *from, nonce: *nonce, fee: *fee, expiry: *expiry };
+        match body {
+            TxBody::Transfer { outputs, memo, .. } => self.transfer(id, &spending, &outflow, outputs, memo),
+            TxBody::PegOut { script, amount, fee_max, .. } => {
                 let script = ScriptBuf::from_bytes(script.clone());
-                self.peg_out(id, &spending, PegOut { script, amount: *amount, fee_max: *fee_max })
+                self.peg_out(id, &spending, &outflow, PegOut { script, amount: *amount, fee_max: *fee_max })
+            }
+            TxBody::Issue { terms, .. } => self.issue(id, &spending, &outflow, terms),
+            TxBody::Reissue { asset, units, .. } => {
+                self.reissue(id, &spending, &outflow, Change { asset: *asset, units: *units })
+            }
+            TxBody::Burn { asset, units, .. } => {
+                self.burn(id, &spending, &outflow, Change { asset: *asset, units: *units })
             }
             TxBody::Claim(claim) => self.claim(claim),
         }
     }
 
-    /// L11.
+    /// L11, L66.
     fn transfer(
         &mut self,
         id: Digest,
         spending: &Spending,
-        outputs: &[(AccountId, Amount)],
+        outflow: &BTreeMap<AssetId, u64>,
+        outputs: &[Output],
         memo: &[u8],
     ) -> Result<(), TxError> {
         if outputs.is_empty() || outputs.len() > MAX_TRANSFER_OUTPUTS {
@@ -64,26 +78,41 @@ impl Work<'_> {
         if memo.len() > MAX_MEMO_BYTES {
             return Err(TxError::Memo(memo.len()));
         }
-        for (index, (account, amount)) in outputs.iter().enumerate() {
-            if *amount == Amount::ZERO {
+        for (index, output) in outputs.iter().enumerate() {
+            if output.units == 0 {
                 return Err(TxError::ZeroOutput(index));
             }
-            if account.key().is_none() {
-                return Err(TxError::Recipient { index, account: *account });
+            if output.to.key().is_none() {
+                return Err(TxError::Recipient { index, account: output.to });
             }
         }
-        let amount = treasury::sum(outputs.iter().map(|(_, amount)| *amount)).ok_or(TxError::Overflow)?;
-        let debited = self.debit(spending, amount)?;
+        let debited = self.debit(spending, outflow)?;
         self.pay(spending, &debited)?;
-        for (account, amount) in outputs {
-            self.credit(account, *amount).map_err(as_tx_error)?;
+        for output in outputs {
+            self.credit_units(&output.to, output.asset, output.units)?;
         }
-        self.receipts.push(Receipt::Transferred { id, from: spending.from, amount });
+        let from = spending.from;
+        for (&asset, &units) in outflow {
+            if !asset.is_btc() {
+                self.receipts.push(Receipt::Moved { id, from, asset, units });
+                continue;
+            }
+            let amount = Amount::from_sat(units).checked_sub(spending.fee).unwrap_or_default();
+            if amount > Amount::ZERO {
+                self.receipts.push(Receipt::Transferred { id, from, amount });
+            }
+        }
         Ok(())
     }
 
     /// L12 to L14.
-    fn peg_out(&mut self, id: Digest, spending: &Spending, request: PegOut) -> Result<(), TxError> {
+    fn peg_out(
+        &mut self,
+        id: Digest,
+        spending: &Spending,
+        outflow: &BTreeMap<AssetId, u64>,
+        request: PegOut,
+    ) -> Result<(), TxError> {
         self.open()?;
         let PegOut { script, amount, fee_max } = request;
         // L12: to an address that every node relays to, and not the federation's own.
@@ -106,7 +135,7 @@ impl Work<'_> {
         if amount.checked_sub(fee).is_none_or(|net| net < dust) {
             return Err(TxError::Dust { amount, fee, dust });
         }
-        let debited = self.debit(spending, amount)?;
+        let debited = self.debit(spending, outflow)?;
         // L14: what remains is nothing, or more than dust.
         let range = |error: crate::InvariantError| as_tx_error(error.into());
         let rest = minus(self.totals.supply, amount, "the supply").map_err(range)?;
@@ -176,8 +205,8 @@ impl Work<'_> {
         }
     }
 
-    /// L15 to L18: nonce, expiry, fee and balance. The account after it paid `amount` and fee.
-    fn debit(&self, spending: &Spending, amount: Amount) -> Result<Account, TxError> {
+    /// L15 to L18: nonce, expiry, fee and balances. What the account has after `outflow`, which includes the fee.
+    pub(crate) fn debit(&self, spending: &Spending, outflow: &BTreeMap<AssetId, u64>) -> Result<Debited, TxError> {
         let account = query::account(self, &spending.from)?;
         // L15: one of the open nonces.
         let (next, found) = (account.nonces.next(), spending.nonce);
@@ -195,16 +224,31 @@ impl Work<'_> {
         if fee < min {
             return Err(TxError::FeeTooLow { fee, min });
         }
-        // L18: the account has it.
-        let need = treasury::sum([amount, fee].into_iter()).ok_or(TxError::Overflow)?;
-        let have = account.balance;
-        let balance = have.checked_sub(need).ok_or(TxError::Insufficient { have, need })?;
-        Ok(Account { balance, nonces })
+        // L18: the account has it, of each asset.
+        let (mut balance, mut assets) = (account.balance, Vec::new());
+        for (&asset, &units) in outflow {
+            if asset.is_btc() {
+                let (have, need) = (balance, Amount::from_sat(units));
+                balance = have.checked_sub(need).ok_or(TxError::Insufficient { have, need })?;
+            } else {
+                let have = query::units(self, &spending.from, &asset)?;
+                let short = TxError::InsufficientAsset { asset, have, need: units };
+                assets.push((asset, units, have.checked_sub(units).ok_or(short)?));
+            }
+        }
+        let spent = account.balance.checked_sub(balance).unwrap_or_default();
+        Ok(Debited { account: Account { balance, nonces }, spent, assets })
     }
 
     /// Writes what [`Self::debit`] found, and the fee into the pot.
-    fn pay(&mut self, spending: &Spending, debited: &Account) -> Result<(), TxError> {
-        self.put(keys::account(&spending.from), debited);
+    pub(crate) fn pay(&mut self, spending: &Spending, debited: &Debited) -> Result<(), TxError> {
+        let range = |error: crate::InvariantError| as_tx_error(error.into());
+        self.flow(AssetId::BTC, 0, debited.spent.to_sat()).map_err(range)?;
+        self.put(keys::account(&spending.from), &debited.account);
+        for &(asset, units, rest) in &debited.assets {
+            self.flow(asset, 0, units).map_err(range)?;
+            self.set_units(&spending.from, asset, rest);
+        }
         if spending.fee > Amount::ZERO {
             self.credit(&AccountId::FEES, spending.fee).map_err(as_tx_error)?;
         }

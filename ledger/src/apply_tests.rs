@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testkit::{Net, account, keypair, sat, terms, wpkh};
-use crate::{DepositState, PegOutState, TxBody, query};
+use crate::{DepositState, Output, PegOutState, TxBody, query};
 use windlass_types::{AccountId, AccountKind, BtcHeight};
 
 /// L36, L40.
@@ -77,7 +77,7 @@ fn transfers_are_refused_by_rule() {
     let have = net.balance(1);
     let make = |net: &Net, edit: &dyn Fn(&mut TxBody)| {
         net.sign(1, |from, nonce| {
-            let outputs = vec![(account(2), sat(5))];
+            let outputs = vec![Output::btc(account(2), sat(5))];
             let mut body = TxBody::Transfer { from, nonce, outputs, fee: Amount::ZERO, memo: vec![], expiry: None };
             edit(&mut body);
             body
@@ -96,11 +96,11 @@ fn transfers_are_refused_by_rule() {
     }
     refuse!(nonce = 64, TxError::NonceAhead { next: 0, found: 64 });
     refuse!(outputs = vec![], TxError::Outputs(0));
-    refuse!(outputs = vec![(account(2), sat(1)); 257], TxError::Outputs(257));
-    refuse!(outputs = vec![(account(2), Amount::ZERO)], TxError::ZeroOutput(0));
+    refuse!(outputs = vec![Output::btc(account(2), sat(1)); 257], TxError::Outputs(257));
+    refuse!(outputs = vec![Output::btc(account(2), Amount::ZERO)], TxError::ZeroOutput(0));
     refuse!(memo = vec![0; 81], TxError::Memo(81));
-    refuse!(outputs = vec![(account(2), have + sat(1))], TxError::Insufficient { .. });
-    refuse!(outputs = vec![(account(2), Amount::MAX_MONEY); 2], TxError::Overflow);
+    refuse!(outputs = vec![Output::btc(account(2), have + sat(1))], TxError::Insufficient { .. });
+    refuse!(outputs = vec![Output::btc(account(2), Amount::MAX_MONEY); 2], TxError::Overflow);
     refuse!(fee = have, TxError::Insufficient { .. });
     refuse!(fee = Amount::MAX_MONEY, TxError::Overflow);
     refuse!(expiry = Some(net.tip.height), TxError::Expired { .. });
@@ -109,7 +109,7 @@ fn transfers_are_refused_by_rule() {
         AccountId { kind: AccountKind::Policy, bytes: [1; 32] },
         AccountId { kind: AccountKind::Key, bytes: [0xff; 32] },
     ] {
-        refuse!(outputs = vec![(to, sat(5))], TxError::Recipient { index: 0, .. });
+        refuse!(outputs = vec![Output::btc(to, sat(5))], TxError::Recipient { index: 0, .. });
     }
     refuse!(from = AccountId::FEES, TxError::NoKey(_));
     refuse!(from = account(2), TxError::Signature(_));
@@ -156,7 +156,7 @@ fn fees_go_to_the_pot() {
     let transaction = net.sign(1, |from, nonce| TxBody::Transfer {
         from,
         nonce,
-        outputs: vec![(account(2), sat(100)), (account(2), sat(11)), (from, sat(7))],
+        outputs: [(account(2), 100), (account(2), 11), (from, 7)].map(|(to, paid)| Output::btc(to, sat(paid))).into(),
         fee: sat(3),
         memo: b"for the crew".to_vec(),
         expiry: None,
@@ -176,7 +176,7 @@ fn a_fee_below_the_least_is_refused() {
     net.fund(1, sat(1_000_000));
     let with_fee = |net: &Net, paid: u64| {
         net.sign(1, |from, nonce| {
-            let outputs = vec![(account(2), sat(5))];
+            let outputs = vec![Output::btc(account(2), sat(5))];
             TxBody::Transfer { from, nonce, outputs, fee: sat(paid), memo: vec![], expiry: None }
         })
     };
@@ -272,7 +272,7 @@ fn a_block_is_bounded_in_bytes() {
     let long = net.sign(1, |from, nonce| TxBody::Transfer {
         from,
         nonce,
-        outputs: vec![(account(2), sat(5))],
+        outputs: vec![Output::btc(account(2), sat(5))],
         fee: Amount::ZERO,
         memo: vec![0; MAX_TRANSACTION_BYTES],
         expiry: None,

@@ -2,13 +2,16 @@
 
 use crate::apply::{Applied, ApplyError};
 use crate::inputs::BitcoinInputs;
+use crate::issue::Flow;
 use crate::record::{Account, Totals};
 use crate::state::{ChangeSet, Entry, StateError, StateRead, encode};
-use crate::transaction::{Transaction, TxError};
+use crate::transaction::Transaction;
+use crate::tx_error::TxError;
 use crate::{Genesis, Header, Receipt, block, keys, query, smt};
 use bitcoin::Amount;
 use borsh::BorshSerialize;
-use windlass_types::{AccountId, BlockRef, ChainId, Digest, SideHeight};
+use std::collections::BTreeMap;
+use windlass_types::{AccountId, AssetId, BlockRef, ChainId, Digest, SideHeight};
 
 /// The ledger's books don't add up: a fault of this software or of its database, never of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +41,16 @@ pub enum InvariantError {
         /// Burned by the block.
         burned: Amount,
     },
+    /// L65: accounts got of an asset what nobody gave or issued, or its supply is not what was issued and burned.
+    #[error("the asset {asset} does not add up: {issued} issued, {burned} burned, and the accounts say otherwise")]
+    Asset {
+        /// The asset.
+        asset: AssetId,
+        /// Issued by the block; minted, of bitcoin.
+        issued: u64,
+        /// Burned by the block.
+        burned: u64,
+    },
     /// L34: a peg-out would pay more than it allows, or arrive as dust.
     #[error("the peg-out {0} would pay more than it allows")]
     FeeShare(Digest),
@@ -54,6 +67,8 @@ pub(crate) struct Work<'a> {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) minted: Amount,
     pub(crate) burned: Amount,
+    /// What moved, by asset.
+    pub(crate) flows: BTreeMap<AssetId, Flow>,
     supply_before: Amount,
     view: &'a dyn StateRead,
     changes: ChangeSet,
@@ -94,6 +109,7 @@ impl<'a> Work<'a> {
             receipts: Vec::new(),
             minted: Amount::ZERO,
             burned: Amount::ZERO,
+            flows: BTreeMap::new(),
             supply_before: totals.supply,
             view,
             changes: ChangeSet::default(),
@@ -117,7 +133,38 @@ impl<'a> Work<'a> {
     pub(crate) fn credit(&mut self, id: &AccountId, amount: Amount) -> Result<(), ApplyError> {
         let account = query::account(self, id)?;
         let balance = plus(account.balance, amount, "a balance")?;
+        self.flow(AssetId::BTC, amount.to_sat(), 0)?;
         self.put(keys::account(id), &Account { balance, ..account });
+        Ok(())
+    }
+
+    /// Adds to what an account has of an asset. The sum of all is the supply, so none can overflow.
+    pub(crate) fn credit_units(&mut self, id: &AccountId, asset: AssetId, units: u64) -> Result<(), TxError> {
+        if asset.is_btc() {
+            return self.credit(id, Amount::from_sat(units)).map_err(as_tx_error);
+        }
+        let sum = query::units(self, id, &asset)?.checked_add(units).ok_or(TxError::Overflow)?;
+        self.flow(asset, units, 0).map_err(|error| as_tx_error(error.into()))?;
+        self.set_units(id, asset, sum);
+        Ok(())
+    }
+
+    /// Writes what an account has of an asset that is not bitcoin. Who has nothing of it has no entry.
+    pub(crate) fn set_units(&mut self, id: &AccountId, asset: AssetId, units: u64) {
+        let key = keys::units(id, &asset);
+        if units == 0 {
+            self.delete(key);
+        } else {
+            self.put(key, &units);
+        }
+    }
+
+    /// Notes what an account got and gave of an asset, for L65.
+    pub(crate) fn flow(&mut self, asset: AssetId, credited: u64, debited: u64) -> Result<(), InvariantError> {
+        let flow = self.flows.entry(asset).or_default();
+        let range = InvariantError::Range("what a block moves");
+        flow.credited = flow.credited.checked_add(credited.into()).ok_or(range.clone())?;
+        flow.debited = flow.debited.checked_add(debited.into()).ok_or(range)?;
         Ok(())
     }
 
@@ -129,6 +176,7 @@ impl<'a> Work<'a> {
     ) -> Result<Applied, ApplyError> {
         self.fix_batch()?;
         self.check_books()?;
+        self.check_assets()?;
         let totals = self.totals;
         if totals != query::totals(self.view)? {
             self.put(keys::TOTALS.to_vec(), &totals);

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use windlass_types::{BlockRef, Blocks, ChainId, ChainNetwork, Digest};
 
 /// The version of the rules that this crate knows.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Everything that a sidechain starts from. Its hash is the chain's id.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]

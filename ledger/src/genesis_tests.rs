@@ -17,7 +17,7 @@ fn each_wrong_field_is_named() {
     };
     type Edit<'a> = &'a dyn Fn(&mut Genesis);
     let cases: [(Edit, &str); 26] = [
-        (&|g| g.version = 2, "version 2"),
+        (&|g| g.version = 3, "version 3"),
         (&|g| g.members.clear(), "0 members"),
         (&|g| g.members = vec![g.members[0].clone(); 101], "101 members"),
         (&|g| g.members[1].name.clear(), "member 1: name"),
@@ -54,7 +54,7 @@ fn each_wrong_field_is_named() {
 fn each_field_is_in_the_chains_id() {
     let base = genesis();
     let edits: [&dyn Fn(&mut Genesis); 8] = [
-        &|g| g.version = 2,
+        &|g| g.version = 3,
         &|g| g.network = ChainNetwork::Signet,
         &|g| g.members.swap(0, 1),
         &|g| g.threshold = 4,

@@ -8,7 +8,7 @@
 //! Numbers in keys are big endian so that a scan is in order.
 
 use bitcoin::{OutPoint, Script, hashes::Hash as _};
-use windlass_types::{AccountId, BtcHeight, Digest};
+use windlass_types::{AccountId, AssetId, BtcHeight, Digest};
 
 /// The namespace that the state root covers.
 pub const STATE: &[u8] = b"s";
@@ -34,6 +34,10 @@ pub const PEG_OUT_QUEUE: &[u8] = b"sP";
 pub const ANCHORS: &[u8] = b"sh";
 /// All accounts.
 pub const ACCOUNTS: &[u8] = b"sa";
+/// All assets but the pegged bitcoin.
+pub const ASSETS: &[u8] = b"sA";
+/// What accounts have of them.
+pub const UNITS: &[u8] = b"su";
 /// All claimed deposits.
 pub const DEPOSITS: &[u8] = b"sd";
 /// All peg-outs.
@@ -52,6 +56,21 @@ fn join(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 /// An account.
 pub fn account(id: &AccountId) -> Vec<u8> {
     join(ACCOUNTS, &[&id.to_bytes()])
+}
+
+/// An asset.
+pub fn asset(id: &AssetId) -> Vec<u8> {
+    join(ASSETS, &[&id.0])
+}
+
+/// What an account has of all assets but the pegged bitcoin.
+pub fn units_of(account: &AccountId) -> Vec<u8> {
+    join(UNITS, &[&account.to_bytes()])
+}
+
+/// What an account has of an asset.
+pub fn units(account: &AccountId, asset: &AssetId) -> Vec<u8> {
+    join(&units_of(account), &[&asset.0])
 }
 
 /// An anchored Bitcoin block.

@@ -18,11 +18,13 @@
 
 mod admit;
 mod apply;
+mod asset;
 mod block;
 mod claim;
 mod exec;
 mod genesis;
 mod inputs;
+mod issue;
 pub mod keys;
 mod nonces;
 pub mod query;
@@ -34,6 +36,7 @@ pub mod smt;
 mod state;
 mod transaction;
 pub mod treasury;
+mod tx_error;
 pub mod wire;
 
 #[cfg(test)]
@@ -41,11 +44,17 @@ mod books_tests;
 #[cfg(test)]
 mod deposit_tests;
 #[cfg(test)]
+mod issue_tests;
+#[cfg(test)]
 mod peg_tests;
 #[cfg(test)]
 mod testkit;
 
 pub use apply::{Applied, ApplyError, BlockError, Built, apply, build, check, genesis_state};
+pub use asset::{
+    AssetRecord, AssetTerms, Likeness, MAX_ASSET_NAME_BYTES, MAX_DECIMALS, MAX_TICKER_BYTES, TermsError, likeness,
+    resembles_bitcoin,
+};
 pub use block::{Block, DecodeError, Header, Inclusion, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
@@ -59,5 +68,6 @@ pub use record::{
 };
 pub use script::{DepositTerms, ScriptError, SpendInfo};
 pub use state::{ChangeSet, MemoryState, Overlay, StateError, StateRead};
-pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Transaction, TxBody, TxError};
+pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
 pub use treasury::{Batch, BatchInput, Coin, Payout};
+pub use tx_error::TxError;

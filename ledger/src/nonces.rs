@@ -29,7 +29,10 @@ impl BorshDeserialize for Nonces {
     fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self, Error> {
         let (next, used) = <(u64, u64)>::deserialize_reader(reader)?;
         if used & 1 == 1 {
-            return Err(Error::new(ErrorKind::InvalidData, format!("the lowest unused nonce {next} is marked as used")));
+            return Err(Error::new(
+                ErrorKind::InvalidData,
+                format!("the lowest unused nonce {next} is marked as used"),
+            ));
         }
         Ok(Self { next, used })
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testkit::{Net, account, keypair, sat};
-use crate::{Transaction, TxBody, TxError, query};
+use crate::{Output, Transaction, TxBody, TxError, query};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use windlass_types::SideHeight;
@@ -56,7 +56,7 @@ fn transfer(net: &Net, nonce: u64, expiry: Option<SideHeight>) -> Transaction {
     let body = TxBody::Transfer {
         from: account(1),
         nonce,
-        outputs: vec![(account(2), sat(5))],
+        outputs: vec![Output::btc(account(2), sat(5))],
         fee: sat(0),
         memo: vec![],
         expiry,

@@ -1,10 +1,11 @@
 //! Reads the state.
 
+use crate::asset::AssetRecord;
 use crate::record::{Account, BatchRecord, Breach, DepositRecord, PegOutRecord, Totals, TreasuryCoin};
 use crate::state::{StateError, StateRead, decode, read, read_required};
 use crate::{Anchor, Batch, Header, keys};
 use bitcoin::{Amount, OutPoint};
-use windlass_types::{AccountId, BtcHeight, Digest};
+use windlass_types::{AccountId, AssetId, BtcHeight, Digest};
 
 /// The newest header.
 ///
@@ -152,6 +153,52 @@ pub fn accounts(view: &dyn StateRead) -> Result<Vec<(AccountId, Account)>, State
     let pairs = entries.iter().map(|(key, value)| {
         let id = key.get(keys::ACCOUNTS.len()..).unwrap_or_default();
         Ok((decode(key, id)?, decode(key, value)?))
+    });
+    pairs.collect()
+}
+
+/// An asset; none for the pegged bitcoin, whose supply is in [`totals`].
+///
+/// # Errors
+/// State could not be read.
+pub fn asset(view: &dyn StateRead, id: &AssetId) -> Result<Option<AssetRecord>, StateError> {
+    read(view, &keys::asset(id))
+}
+
+/// All assets, ascending by id.
+///
+/// # Errors
+/// State could not be read.
+pub fn assets(view: &dyn StateRead) -> Result<Vec<(AssetId, AssetRecord)>, StateError> {
+    let entries = view.scan(keys::ASSETS)?;
+    let pairs = entries.iter().map(|(key, value)| {
+        let id = key.get(keys::ASSETS.len()..).unwrap_or_default();
+        Ok((decode(key, id)?, decode(key, value)?))
+    });
+    pairs.collect()
+}
+
+/// What an account has of an asset, in units; of bitcoin in satoshis.
+///
+/// # Errors
+/// State could not be read.
+pub fn units(view: &dyn StateRead, id: &AccountId, asset: &AssetId) -> Result<u64, StateError> {
+    if asset.is_btc() {
+        return Ok(balance(view, id)?.to_sat());
+    }
+    Ok(read(view, &keys::units(id, asset))?.unwrap_or_default())
+}
+
+/// What an account has of each asset but the pegged bitcoin, in units, ascending by id.
+///
+/// # Errors
+/// State could not be read.
+pub fn units_of(view: &dyn StateRead, id: &AccountId) -> Result<Vec<(AssetId, u64)>, StateError> {
+    let prefix = keys::units_of(id);
+    let entries = view.scan(&prefix)?;
+    let pairs = entries.iter().map(|(key, value)| {
+        let asset = key.get(prefix.len()..).unwrap_or_default();
+        Ok((decode(key, asset)?, decode(key, value)?))
     });
     pairs.collect()
 }

@@ -2,7 +2,7 @@
 
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::Serialize;
-use windlass_types::{AccountId, BlockRef, Digest};
+use windlass_types::{AccountId, AssetId, BlockRef, Digest};
 
 /// One thing that a block did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,9 +20,45 @@ pub enum Receipt {
         /// Who paid.
         #[serde(with = "crate::wire::account_hex")]
         from: AccountId,
-        /// The sum of the outputs.
+        /// The sum of the outputs in bitcoin.
         #[serde(with = "bitcoin::amount::serde::as_sat")]
         amount: Amount,
+    },
+    /// A transfer moved an asset that is not bitcoin.
+    Moved {
+        /// The transaction.
+        id: Digest,
+        /// Who paid.
+        #[serde(with = "crate::wire::account_hex")]
+        from: AccountId,
+        /// The asset.
+        asset: AssetId,
+        /// The sum of its outputs.
+        units: u64,
+    },
+    /// An asset was issued, or more of it.
+    Issued {
+        /// The transaction.
+        id: Digest,
+        /// The issuer, who got them.
+        #[serde(with = "crate::wire::account_hex")]
+        issuer: AccountId,
+        /// The asset.
+        asset: AssetId,
+        /// How many units were made.
+        units: u64,
+    },
+    /// Units of an asset were burned.
+    AssetBurned {
+        /// The transaction.
+        id: Digest,
+        /// Whose they were.
+        #[serde(with = "crate::wire::account_hex")]
+        from: AccountId,
+        /// The asset.
+        asset: AssetId,
+        /// How many units are gone.
+        units: u64,
     },
     /// A peg-out was asked for and its amount burned.
     Burned {

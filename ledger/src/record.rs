@@ -1,7 +1,7 @@
 //! What the state holds, one type an entry.
 
-use crate::nonces::Nonces;
 use crate::Params;
+use crate::nonces::Nonces;
 use crate::script::DepositTerms;
 use crate::treasury::Batch;
 use crate::wire;

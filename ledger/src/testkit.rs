@@ -3,7 +3,7 @@
 
 use crate::{
     Applied, BitcoinInputs, Block, BlockError, ChangeSet, DepositClaim, DepositTerms, Genesis, GenesisMember, Header,
-    MemoryState, Params, Transaction, TxBody, TxError, apply, bitcoin_inputs, build, genesis_state, query,
+    MemoryState, Output, Params, Transaction, TxBody, TxError, apply, bitcoin_inputs, build, genesis_state, query,
 };
 use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};
@@ -11,7 +11,8 @@ use bitcoin::{
     Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, Transaction as BitcoinTx,
     TxIn, TxMerkleNode, TxOut, Txid, Witness, absolute, block, transaction,
 };
-use windlass_types::{AccountId, BlockRef, BtcHeight, ChainNetwork, Digest, Epoch};
+use std::collections::BTreeMap;
+use windlass_types::{AccountId, AssetId, BlockRef, BtcHeight, ChainNetwork, Digest, Epoch};
 
 pub(crate) fn sat(sat: u64) -> Amount {
     Amount::from_sat(sat)
@@ -219,8 +220,25 @@ impl Net {
             let treasury = query::treasury(&self.state).expect("memory").map_or(0, |coin| coin.amount.to_sat());
             assert_eq!(treasury, supply + pending + in_flight);
         }
+        self.check_assets();
         assert_eq!(crate::smt::root(&self.state), Ok(self.tip.state_root));
         assert_eq!(query::tip(&self.state), Ok(self.tip));
+    }
+
+    /// L65, counted account by account: the sum of what accounts have of an asset is its supply, and nobody has
+    /// nothing of one or something of none.
+    fn check_assets(&self) {
+        let mut sums: BTreeMap<AssetId, u128> = BTreeMap::new();
+        for (key, value) in self.state.iter().filter(|(key, _)| key.starts_with(crate::keys::UNITS)) {
+            let asset = AssetId(key[key.len() - 32..].try_into().expect("32 bytes"));
+            let units: u64 = borsh::from_slice(value).expect("a number");
+            assert!(units > 0, "an entry of nothing");
+            *sums.entry(asset).or_default() += u128::from(units);
+        }
+        let assets = query::assets(&self.state).expect("memory");
+        let supplies = assets.iter().filter(|(_, record)| record.supply > 0);
+        let supplies: BTreeMap<AssetId, u128> = supplies.map(|(id, record)| (*id, record.supply.into())).collect();
+        assert_eq!(sums, supplies);
     }
 
     /// Mines a deposit to `terms` and anchors it.
@@ -272,7 +290,7 @@ impl Net {
         self.sign(from, |from, nonce| TxBody::Transfer {
             from,
             nonce,
-            outputs: vec![(account(to), amount)],
+            outputs: vec![Output::btc(account(to), amount)],
             fee: Amount::ZERO,
             memo: vec![],
             expiry: None,

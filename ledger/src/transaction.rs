@@ -1,13 +1,15 @@
 //! Transactions of the sidechain.
 
-use crate::claim::{ClaimError, DepositClaim};
-use crate::nonces::NONCE_WINDOW;
-use crate::state::{StateError, encode};
+use crate::asset::AssetTerms;
+use crate::claim::DepositClaim;
+use crate::state::encode;
+use crate::tx_error::TxError;
 use crate::wire;
 use bitcoin::Amount;
 use bitcoin::secp256k1::{Keypair, Message, Secp256k1, schnorr};
 use borsh::{BorshDeserialize, BorshSerialize};
-use windlass_types::{AccountId, ChainId, Digest, SideHeight};
+use std::collections::BTreeMap;
+use windlass_types::{AccountId, AssetId, ChainId, Digest, SideHeight};
 
 /// Longest memo of a transfer.
 pub const MAX_MEMO_BYTES: usize = 80;
@@ -19,15 +21,14 @@ pub const MAX_TRANSFER_OUTPUTS: usize = 256;
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum TxBody {
-    /// Moves bitcoin from one account to others (L11).
+    /// Moves bitcoin or other assets from one account to others (L11).
     Transfer {
         /// Who pays, and signs.
         from: AccountId,
         /// The account's nonce.
         nonce: u64,
-        /// Whom to, and how much.
-        #[borsh(serialize_with = "wire::outputs::write", deserialize_with = "wire::outputs::read")]
-        outputs: Vec<(AccountId, Amount)>,
+        /// Whom to, of what, and how much.
+        outputs: Vec<Output>,
         /// Into the pot of fees.
         #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
         fee: Amount,
@@ -58,6 +59,121 @@ pub enum TxBody {
     } = 1,
     /// Shows a deposit on Bitcoin (L21). Anyone may send it: the address says whom it credits.
     Claim(DepositClaim) = 2,
+    /// Makes a new asset, whose units the issuer gets (L62).
+    Issue {
+        /// The issuer, who signs.
+        from: AccountId,
+        /// The account's nonce: with it the asset's id is unique.
+        nonce: u64,
+        /// The terms.
+        terms: AssetTerms,
+        /// Into the pot of fees, in bitcoin.
+        #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
+        fee: Amount,
+        /// The last sidechain block that may have it.
+        expiry: Option<SideHeight>,
+    } = 3,
+    /// Makes more of an asset; the issuer gets it (L63).
+    Reissue {
+        /// The issuer, who signs.
+        from: AccountId,
+        /// The account's nonce.
+        nonce: u64,
+        /// The asset.
+        asset: AssetId,
+        /// How much more.
+        units: u64,
+        /// Into the pot of fees, in bitcoin.
+        #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
+        fee: Amount,
+        /// The last sidechain block that may have it.
+        expiry: Option<SideHeight>,
+    } = 4,
+    /// Burns units of an asset that the account has (L64).
+    Burn {
+        /// Whose, and who signs.
+        from: AccountId,
+        /// The account's nonce.
+        nonce: u64,
+        /// The asset.
+        asset: AssetId,
+        /// How much.
+        units: u64,
+        /// Into the pot of fees, in bitcoin.
+        #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
+        fee: Amount,
+        /// The last sidechain block that may have it.
+        expiry: Option<SideHeight>,
+    } = 5,
+}
+
+/// One payment of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// Whom to.
+    pub to: AccountId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much: satoshis of bitcoin, the smallest units of other assets.
+    pub units: u64,
+}
+
+/// What all transactions have in common that an account pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spending {
+    /// Who pays, and signs.
+    pub from: AccountId,
+    /// The account's nonce.
+    pub nonce: u64,
+    /// Into the pot of fees, in bitcoin.
+    pub fee: Amount,
+    /// The last sidechain block that may have it.
+    pub expiry: Option<SideHeight>,
+}
+
+impl Output {
+    /// Pays bitcoin.
+    pub fn btc(to: AccountId, amount: Amount) -> Self {
+        Self { to, asset: AssetId::BTC, units: amount.to_sat() }
+    }
+}
+
+impl TxBody {
+    /// Who pays for it; `None` for a claim.
+    pub const fn spending(&self) -> Option<Spending> {
+        match self {
+            Self::Transfer { from, nonce, fee, expiry, .. }
+            | Self::PegOut { from, nonce, fee, expiry, .. }
+            | Self::Issue { from, nonce, fee, expiry, .. }
+            | Self::Reissue { from, nonce, fee, expiry, .. }
+            | Self::Burn { from, nonce, fee, expiry, .. } => {
+                Some(Spending { from: *from, nonce: *nonce, fee: *fee, expiry: *expiry })
+            }
+            Self::Claim(_) => None,
+        }
+    }
+
+    /// What it takes from the account that pays, the fee included, of each asset. `None`: more than there can be (L42).
+    pub fn outflow(&self) -> Option<BTreeMap<AssetId, u64>> {
+        let mut outflow = BTreeMap::new();
+        let mut take = |asset: AssetId, units: u64| {
+            let sum = outflow.entry(asset).or_insert(0_u64);
+            *sum = sum.checked_add(units).filter(|sum| !asset.is_btc() || *sum <= Amount::MAX_MONEY.to_sat())?;
+            Some(())
+        };
+        if let Some(spending) = self.spending() {
+            take(AssetId::BTC, spending.fee.to_sat())?;
+        }
+        match self {
+            Self::Transfer { outputs, .. } => {
+                outputs.iter().try_for_each(|output| take(output.asset, output.units))?;
+            }
+            Self::PegOut { amount, .. } => take(AssetId::BTC, amount.to_sat())?,
+            Self::Burn { asset, units, .. } => take(*asset, *units)?,
+            Self::Claim(_) | Self::Issue { .. } | Self::Reissue { .. } => {}
+        }
+        Some(outflow)
+    }
 }
 
 /// A transaction.
@@ -69,161 +185,6 @@ pub struct Transaction {
     pub body: TxBody,
     /// BIP340, by the key of `from`, over [`Self::id`]. All zero for a claim.
     pub signature: [u8; 64],
-}
-
-/// Why a transaction can't enter a block.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TxError {
-    /// State could not be read: says nothing about the transaction.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The block is full; try the next.
-    #[error("the block is full")]
-    BlockFull,
-    /// For another sidechain.
-    #[error("the transaction is for the sidechain {found}, this is {expected}")]
-    ForeignChain {
-        /// This sidechain.
-        expected: ChainId,
-        /// The transaction's.
-        found: ChainId,
-    },
-    /// Larger than a transaction may be.
-    #[error("the transaction has {bytes} bytes, at most {max} are allowed")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// What is allowed.
-        max: usize,
-    },
-    /// `from` is not an account that signs.
-    #[error("account {} has no key to sign with", hex::encode(.0.to_bytes()))]
-    NoKey(AccountId),
-    /// The signature is not the account's.
-    #[error("the signature is not valid for account {}", hex::encode(.0.to_bytes()))]
-    Signature(AccountId),
-    /// The nonce was used.
-    #[error("nonce {found} was used; the account's next is {next}")]
-    NonceUsed {
-        /// The lowest unused nonce.
-        next: u64,
-        /// The transaction's.
-        found: u64,
-    },
-    /// The nonce is beyond the account's window.
-    #[error("nonce {found} is too far ahead; the account's next is {next}, and {NONCE_WINDOW} are open from there")]
-    NonceAhead {
-        /// The lowest unused nonce.
-        next: u64,
-        /// The transaction's.
-        found: u64,
-    },
-    /// Past its expiry.
-    #[error("expired after block {expiry}, this is block {height}")]
-    Expired {
-        /// The last block that could have it.
-        expiry: SideHeight,
-        /// The block.
-        height: SideHeight,
-    },
-    /// The account has less than it would spend.
-    #[error("the account has {have}, the transaction needs {need}")]
-    Insufficient {
-        /// Its balance.
-        have: Amount,
-        /// Amounts and fee.
-        need: Amount,
-    },
-    /// The fee of the sidechain is below the minimum.
-    #[error("the fee is {fee}, at least {min} is needed")]
-    FeeTooLow {
-        /// The fee.
-        fee: Amount,
-        /// The minimum.
-        min: Amount,
-    },
-    /// No outputs, or too many.
-    #[error("{0} outputs; a transfer has 1 to {MAX_TRANSFER_OUTPUTS}")]
-    Outputs(usize),
-    /// An output of nothing.
-    #[error("output {0} carries nothing")]
-    ZeroOutput(usize),
-    /// An output that nobody could spend.
-    #[error("output {index} goes to {}, which nobody can spend from", hex::encode(.account.to_bytes()))]
-    Recipient {
-        /// The output.
-        index: usize,
-        /// The account.
-        account: AccountId,
-    },
-    /// The memo is too long.
-    #[error("the memo has {0} bytes, at most {MAX_MEMO_BYTES} are allowed")]
-    Memo(usize),
-    /// Amounts beyond all bitcoin.
-    #[error("the amounts add up to more than all bitcoin there will ever be")]
-    Overflow,
-    /// The peg-out is smaller or larger than allowed.
-    #[error("a peg-out of {amount}; allowed are {min} to {max}")]
-    PegOutAmount {
-        /// What was asked for.
-        amount: Amount,
-        /// The smallest.
-        min: Amount,
-        /// The largest.
-        max: Amount,
-    },
-    /// The script is no address that every node relays to.
-    #[error("{0:?} is no standard Bitcoin address (P2PKH, P2SH, P2WPKH, P2WSH or P2TR)")]
-    Script(bitcoin::ScriptBuf),
-    /// The script is the federation's own: the coins would not come back to anyone.
-    #[error("{0:?} is the federation's own")]
-    OwnScript(bitcoin::ScriptBuf),
-    /// The fee that the batch may cost is above what the request allows.
-    #[error("Bitcoin's fee may be {fee}, the request allows {fee_max}")]
-    FeeMax {
-        /// The most that the share can be.
-        fee: Amount,
-        /// What the request allows.
-        fee_max: Amount,
-    },
-    /// After Bitcoin's fee the output would be dust.
-    #[error("{amount} less Bitcoin's fee of {fee} is below the dust limit of {dust}")]
-    Dust {
-        /// What was asked for.
-        amount: Amount,
-        /// The most that the share can be.
-        fee: Amount,
-        /// The limit.
-        dust: Amount,
-    },
-    /// The rest of the treasury would be a dust coin (L14).
-    #[error("{rest} would remain on the sidechain: leave nothing, or at least {min}")]
-    DustLeft {
-        /// The supply that would remain.
-        rest: Amount,
-        /// The least that may remain.
-        min: Amount,
-    },
-    /// A claim with a signature field that isn't zero.
-    #[error("a claim carries no signature: the field must be zero")]
-    ClaimSigned,
-    /// The deposit is refused.
-    #[error(transparent)]
-    Claim(#[from] ClaimError),
-    /// The treasury was spent by something that is no batch: the peg is closed (L44).
-    #[error("the peg is closed: the treasury was spent by {0}, which is no batch")]
-    Breached(bitcoin::Txid),
-}
-
-impl TxError {
-    /// Whether the same transaction may be good later: a mempool keeps it.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::State(_) | Self::BlockFull | Self::NonceAhead { .. } | Self::Insufficient { .. } => true,
-            Self::Claim(error) => error.is_transient(),
-            _ => false,
-        }
-    }
 }
 
 impl Transaction {
@@ -251,18 +212,12 @@ impl Transaction {
 
     /// Who pays: `None` for a claim.
     pub fn from(&self) -> Option<AccountId> {
-        match &self.body {
-            TxBody::Transfer { from, .. } | TxBody::PegOut { from, .. } => Some(*from),
-            TxBody::Claim(_) => None,
-        }
+        self.body.spending().map(|spending| spending.from)
     }
 
     /// The nonce: `None` for a claim.
     pub fn nonce(&self) -> Option<u64> {
-        match &self.body {
-            TxBody::Transfer { nonce, .. } | TxBody::PegOut { nonce, .. } => Some(*nonce),
-            TxBody::Claim(_) => None,
-        }
+        self.body.spending().map(|spending| spending.nonce)
     }
 
     /// The canonical encoding.

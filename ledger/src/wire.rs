@@ -24,30 +24,37 @@ pub mod amount {
     }
 }
 
-/// A transfer's outputs: a list of (account, amount).
-pub mod outputs {
+/// A transfer's output: account (33), asset (0 for bitcoin, or 1 and 32 bytes), units (u64).
+mod output {
+    use crate::transaction::Output;
     use bitcoin::Amount;
-    use borsh::io::{Read, Result, Write};
+    use borsh::io::{Error, ErrorKind, Read, Result, Write};
     use borsh::{BorshDeserialize, BorshSerialize};
-    use windlass_types::AccountId;
+    use windlass_types::{AccountId, AssetId};
 
-    #[derive(BorshSerialize, BorshDeserialize)]
-    struct Output {
-        account: AccountId,
-        #[borsh(serialize_with = "super::amount::write", deserialize_with = "super::amount::read")]
-        amount: Amount,
+    impl BorshSerialize for Output {
+        fn serialize<W: Write>(&self, writer: &mut W) -> Result<()> {
+            self.to.serialize(writer)?;
+            let asset = (!self.asset.is_btc()).then_some(self.asset);
+            asset.serialize(writer)?;
+            self.units.serialize(writer)
+        }
     }
 
-    /// Writes a list.
-    pub fn write<W: Write>(outputs: &[(AccountId, Amount)], writer: &mut W) -> Result<()> {
-        let list: Vec<Output> = outputs.iter().map(|&(account, amount)| Output { account, amount }).collect();
-        list.serialize(writer)
-    }
-
-    /// Reads a list.
-    pub fn read<R: Read>(reader: &mut R) -> Result<Vec<(AccountId, Amount)>> {
-        let list = Vec::<Output>::deserialize_reader(reader)?;
-        Ok(list.into_iter().map(|o| (o.account, o.amount)).collect())
+    impl BorshDeserialize for Output {
+        fn deserialize_reader<R: Read>(reader: &mut R) -> Result<Self> {
+            let to = AccountId::deserialize_reader(reader)?;
+            let invalid = |reason: String| Error::new(ErrorKind::InvalidData, reason);
+            let asset = match Option::<AssetId>::deserialize_reader(reader)? {
+                Some(asset) if asset.is_btc() => return Err(invalid("bitcoin is written as 0".into())),
+                asset => asset.unwrap_or(AssetId::BTC),
+            };
+            let units = u64::deserialize_reader(reader)?;
+            if asset.is_btc() && units > Amount::MAX_MONEY.to_sat() {
+                return Err(invalid(format!("{units} sat is more than there will ever be")));
+            }
+            Ok(Self { to, asset, units })
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! for wallet nodes. Every error comes back as the [`ApiError`] that the other side gave, or as
 //! [`Code::NotRunning`](crate::api::Code) with the address where nothing answers.
 
+mod assets;
 mod payments;
 
 use crate::api::events::{AcknowledgeRequest, EventsAnswer};

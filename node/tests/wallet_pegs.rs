@@ -81,7 +81,12 @@ async fn the_voyage_in_and_out() {
 
     // A transfer, and what can go wrong with one.
     let to = bob.api.info().await.expect("info").account;
-    let transfer = |sat, to: &str| TransferRequest { to: to.into(), amount: Amount::from_sat(sat), memo: "tea".into() };
+    let transfer = |sat, to: &str| TransferRequest {
+        to: to.into(),
+        amount: Amount::from_sat(sat),
+        memo: "tea".into(),
+        max_fee: None,
+    };
     let turning = tokio::spawn({
         let federation = federation.clone();
         async move {
@@ -227,7 +232,8 @@ async fn a_transfer_outlives_the_members_and_the_node() {
     let peg_in = deposit(&rig, &alice, MILLION, 1).await;
     until(&rig, &federation, &alice, &peg_in.id, is_minted).await;
     let to = bob.api.info().await.expect("info").account;
-    let transfer = |sat| TransferRequest { to: to.clone(), amount: Amount::from_sat(sat), memo: String::new() };
+    let transfer =
+        |sat| TransferRequest { to: to.clone(), amount: Amount::from_sat(sat), memo: String::new(), max_fee: None };
 
     // It is in the members' pool when they forget it, and then alice is gone, too.
     let request = transfer(1_000);

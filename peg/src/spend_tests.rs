@@ -25,7 +25,7 @@ fn genesis() -> Genesis {
         emergency_key: pair(n).x_only_public_key().0.serialize(),
     };
     Genesis {
-        version: 1,
+        version: windlass_ledger::VERSION,
         network: ChainNetwork::Regtest,
         members: (1..=4).map(member).collect(),
         threshold: 3,

@@ -15,6 +15,11 @@
 //! | `balance` | [`Balances`] | `Vec<NodeBalance>` |
 //! | `send` | [`Send`] | [`Sent`] |
 //! | `transfer` | [`Transfer`] | `TransferAnswer` |
+//! | `asset/issue` | [`AssetIssue`] | `IssueAnswer` |
+//! | `asset/reissue`, `asset/burn` | [`AssetUnits`] | `TransferAnswer` |
+//! | `asset/send` | [`AssetSend`] | `TransferAnswer` |
+//! | `asset/list` | [`AssetList`] | [`AssetListed`] |
+//! | `asset/verify` | [`AssetVerify`] | [`AssetVerdict`] |
 //! | `node/info` | [`OneNode`] | `NodeInfo` |
 //! | `node/stop`, `node/start` | [`OneNode`] | [`ProcessStatus`] |
 //! | `peer/list` | [`OneNode`] | `Vec<NodePeer>` |
@@ -52,10 +57,12 @@
 //! | `statement` | [`OneNode`] | `Statement` |
 //! | `down` | [`Down`] | `{}` (the hub stops everything, then itself) |
 
+mod assets;
 mod federation;
 mod payments;
 mod pegs;
 
+pub use assets::*;
 pub use federation::*;
 pub use payments::*;
 pub use pegs::*;
@@ -284,6 +291,9 @@ pub struct Transfer {
     /// For the other one to read.
     #[serde(default)]
     pub memo: String,
+    /// At most so much for the sidechain's fee.
+    #[serde(with = "windlass_node::api::sat_opt", rename = "max_fee_sat", default)]
+    pub max_fee: Option<Amount>,
 }
 
 /// A node, by name.

@@ -4,7 +4,7 @@ use crate::beacon::Beacon;
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
 use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
-use crate::mempool::{Mempool, PoolError, outflow};
+use crate::mempool::{Mempool, PoolError};
 use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::tree::{Branch, Tree};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use windlass_ledger::{
     Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, NonceError,
     StateRead, Transaction, TxError, query,
 };
-use windlass_types::{BtcHeight, Digest, SideHeight};
+use windlass_types::{Amount, BtcHeight, Digest, SideHeight};
 
 /// Why a transaction was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,11 +205,17 @@ impl Core {
     /// Whether the account has what its transactions here and this one take together.
     fn afford(&self, view: &dyn StateRead, transaction: &Transaction) -> Result<(), TxError> {
         let Some((from, nonce)) = transaction.from().zip(transaction.nonce()) else { return Ok(()) };
-        let have = query::balance(view, &from)?;
         let others = self.pool.outflow_besides(&from, nonce);
-        let need = others.checked_add(outflow(transaction)).ok_or(TxError::Overflow)?;
-        if need > have {
-            return Err(TxError::Insufficient { have, need });
+        for (asset, units) in transaction.body.outflow().ok_or(TxError::Overflow)? {
+            let need = units.saturating_add(others.get(&asset).copied().unwrap_or_default());
+            let have = query::units(view, &from, &asset)?;
+            if need <= have {
+                continue;
+            }
+            return Err(match asset.is_btc() {
+                true => TxError::Insufficient { have: Amount::from_sat(have), need: Amount::from_sat(need) },
+                false => TxError::InsufficientAsset { asset, have, need },
+            });
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use windlass_ledger::{
-    BitcoinInputs, DepositClaim, DepositTerms, Genesis, GenesisMember, Header, MAX_INPUT_BLOCKS, Params, StateRead,
-    Transaction, TxBody, bitcoin_inputs, query,
+    BitcoinInputs, DepositClaim, DepositTerms, Genesis, GenesisMember, Header, MAX_INPUT_BLOCKS, Output, Params,
+    StateRead, Transaction, TxBody, VERSION, bitcoin_inputs, query,
 };
 use windlass_types::{AccountId, BlockRef, Blocks, BtcHeight, ChainNetwork, Epoch};
 
@@ -46,7 +46,7 @@ pub fn genesis() -> Genesis {
         .collect();
     let params = Params { anchor_depth: Blocks::new(1), ..Params::default() };
     let genesis = Genesis {
-        version: windlass_ledger_version(),
+        version: VERSION,
         network: ChainNetwork::Regtest,
         members,
         threshold: 3,
@@ -56,10 +56,6 @@ pub fn genesis() -> Genesis {
     };
     genesis.validate().expect("a good genesis");
     genesis
-}
-
-const fn windlass_ledger_version() -> u16 {
-    1
 }
 
 pub fn config(index: usize, addresses: &[SocketAddr], dir: &Path, timing: Timing) -> MemberConfig {
@@ -176,7 +172,7 @@ pub fn transfer(genesis: &Genesis, from: u8, to: u8, nonce: u64, sat: u64) -> Tr
     let body = TxBody::Transfer {
         from: account(from),
         nonce,
-        outputs: vec![(account(to), Amount::from_sat(sat))],
+        outputs: vec![Output::btc(account(to), Amount::from_sat(sat))],
         fee: Amount::ZERO,
         memo: Vec::new(),
         expiry: None,

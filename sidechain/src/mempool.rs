@@ -6,8 +6,8 @@
 use crate::level::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use windlass_ledger::{Block, Nonces, Transaction, TxBody, TxError};
-use windlass_types::{AccountId, Amount, Digest, SideHeight};
+use windlass_ledger::{Block, Nonces, Transaction, TxError};
+use windlass_types::{AccountId, AssetId, Digest, SideHeight};
 
 /// Most transactions that wait.
 pub const MAX_WAITING: usize = 20_000;
@@ -113,15 +113,19 @@ impl Mempool {
 
     /// What the transactions of `account` that wait take from it, but for those that the state refuses now and the one
     /// with `nonce`.
-    pub fn outflow_besides(&self, account: &AccountId, nonce: u64) -> Amount {
+    pub fn outflow_besides(&self, account: &AccountId, nonce: u64) -> BTreeMap<AssetId, u64> {
         let inner = self.lock();
         let of_account = inner.by_nonce.range((*account, 0)..=(*account, u64::MAX));
         let others = of_account.filter(|((_, other), _)| *other != nonce).filter_map(|(_, id)| inner.by_id.get(id));
-        others
-            .filter_map(|at| inner.entries.get(at))
-            .filter(|entry| !entry.asleep)
-            .map(|entry| outflow(&entry.waiting.transaction))
-            .fold(Amount::ZERO, |sum, a| sum.checked_add(a).unwrap_or(Amount::MAX))
+        let mut sums = BTreeMap::new();
+        for entry in others.filter_map(|at| inner.entries.get(at)).filter(|entry| !entry.asleep) {
+            // One whose sums overflow was never checked, and can't be afforded.
+            for (asset, units) in entry.waiting.transaction.body.outflow().unwrap_or_default() {
+                let sum = sums.entry(asset).or_insert(0_u64);
+                *sum = sum.saturating_add(units);
+            }
+        }
+        sums
     }
 
     /// Takes a transaction that was checked. `Ok(false)` if it waits already.
@@ -269,20 +273,6 @@ fn order_nonces(chosen: &mut [Waiting]) {
         for (place, waiting) in places.into_iter().zip(sorted) {
             chosen[place] = waiting;
         }
-    }
-}
-
-/// What a transaction takes from its account, at most.
-pub(crate) fn outflow(transaction: &Transaction) -> Amount {
-    let sum = |amounts: &mut dyn Iterator<Item = Amount>| {
-        amounts.fold(Amount::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Amount::MAX))
-    };
-    match &transaction.body {
-        TxBody::Transfer { outputs, fee, .. } => {
-            sum(&mut outputs.iter().map(|(_, amount)| *amount).chain(std::iter::once(*fee)))
-        }
-        TxBody::PegOut { amount, fee, .. } => sum(&mut [*amount, *fee].into_iter()),
-        TxBody::Claim(_) => Amount::ZERO,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::fixture::{account, genesis, transfer};
-use windlass_ledger::{BitcoinInputs, Header, genesis_state};
+use bitcoin::Amount;
+use windlass_ledger::{BitcoinInputs, Header, TxBody, genesis_state};
 
 fn put(pool: &Mempool, transaction: &Transaction) -> Result<bool, PoolError> {
     pool.insert(transaction.id(), transaction.clone(), transaction.encode().len(), false)
@@ -37,8 +38,8 @@ fn nonces_come_in_order_and_within_the_bounds() {
     assert_eq!(pool.select(10, 2 * size, |_| false).len(), 2);
     assert_eq!(ids(&pool.select(1, usize::MAX, |id| *id != other.id())), [other.id()]);
     assert_eq!(pool.nonces(&account(1), Nonces::default()).next(), 3);
-    assert_eq!(pool.outflow_besides(&account(1), 7), Amount::from_sat(15));
-    assert_eq!(pool.outflow_besides(&account(1), 1), Amount::from_sat(10));
+    assert_eq!(pool.outflow_besides(&account(1), 7), [(AssetId::BTC, 15)].into());
+    assert_eq!(pool.outflow_besides(&account(1), 1), [(AssetId::BTC, 10)].into());
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn malformed_transactions_are_refused_by_the_sidechain() {
     let body = |from: AccountId| TxBody::Transfer {
         from,
         nonce: 0,
-        outputs: vec![(id(&keys(2)), Amount::from_sat(1000))],
+        outputs: vec![windlass_ledger::Output::btc(id(&keys(2)), Amount::from_sat(1000))],
         fee: Amount::ZERO,
         memo: Vec::new(),
         expiry: None,

@@ -3,6 +3,7 @@
 //!
 //! Tests named `case_NN_…` are those of docs/FAILURE-CASES.md.
 
+mod assets;
 mod bad_input;
 mod bitcoin_trouble;
 mod channels;

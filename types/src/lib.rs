@@ -6,12 +6,14 @@
 
 mod account;
 mod amount;
+mod asset;
 mod hash;
 mod height;
 mod short;
 
 pub use account::{AccountId, AccountKind, AccountParseError, ChainNetwork};
 pub use amount::{AmountParseError, Msat, format_btc, grouped, parse_msat, parse_sat};
+pub use asset::{AssetId, AssetParseError};
 pub use hash::{ChainId, Digest, DigestParseError, tagged_hash};
 pub use height::{BlockRef, Blocks, BtcHeight, Epoch, SideHeight};
 pub use short::{id_fits, short_by_both_ends};

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod anchors;
+pub mod asset;
 pub mod balance;
 pub mod channel;
 pub mod completions;

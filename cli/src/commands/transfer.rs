@@ -19,11 +19,15 @@ pub struct Args {
     /// For the other one to read, at most 80 bytes
     #[arg(short, long, default_value = "", hide_default_value = true)]
     memo: String,
+    /// At most so much for the sidechain's fee [default: what it asks]
+    #[arg(long, value_parser = values::sat, value_name = "AMOUNT")]
+    max_fee: Option<Amount>,
 }
 
 /// Runs it.
 pub async fn run(ctx: &Context, args: Args) -> Result<(), ApiError> {
-    let body = Transfer { from: args.from.clone(), to: args.to.clone(), amount: args.amount, memo: args.memo };
+    let (from, to, max_fee) = (args.from.clone(), args.to.clone(), args.max_fee);
+    let body = Transfer { from, to, amount: args.amount, memo: args.memo, max_fee };
     let done: TransferAnswer = ctx.ask("transfer", &body).await?;
     ctx.out.result(&done, |_| {
         format!(

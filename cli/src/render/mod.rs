@@ -1,6 +1,7 @@
 //! Results as text for people. Each function returns what is printed; nothing here prints, asks
 //! or computes money beyond adding up what it was given to show.
 
+pub mod asset;
 pub mod channel;
 pub mod doctor;
 pub mod federation;

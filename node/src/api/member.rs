@@ -9,6 +9,9 @@
 //! | POST `/v1/transactions` | [`SubmitRequest`] | [`SubmitAnswer`] |
 //! | GET `/v1/transactions/{id}?wait=S` (answers early when it is final) | | [`TransactionStatus`] |
 //! | GET `/v1/accounts/{address}` | | [`AccountInfo`] |
+//! | GET `/v1/accounts/{address}/assets` | | `Vec<`[`AssetBalance`](super::assets::AssetBalance)`>` |
+//! | GET `/v1/assets` | | `Vec<`[`AssetInfo`](super::assets::AssetInfo)`>` |
+//! | GET `/v1/assets/{id}` | | [`AssetInfo`](super::assets::AssetInfo) |
 //! | GET `/v1/deposits?account=ADDRESS` | | `Vec<DepositInfo>` |
 //! | GET `/v1/deposits/{txid}:{vout}` | | [`DepositInfo`] |
 //! | GET `/v1/peg-outs?account=ADDRESS` | | `Vec<PegOutInfo>` |

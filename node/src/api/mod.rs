@@ -2,8 +2,9 @@
 //! JSON; amounts are whole satoshis in fields named `*_sat` (or millisatoshis, `*_msat`), heights
 //! are plain numbers, hashes are hex.
 //!
-//! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes.
+//! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes, [`assets`] by both.
 
+pub mod assets;
 mod error;
 pub mod events;
 pub mod member;

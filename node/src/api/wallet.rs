@@ -145,6 +145,9 @@ pub struct TransferRequest {
     /// At most 80 bytes of UTF-8.
     #[serde(default)]
     pub memo: String,
+    /// At most so much for the sidechain's fee.
+    #[serde(with = "super::sat_opt", rename = "max_fee_sat", default)]
+    pub max_fee: Option<Amount>,
 }
 
 /// A transfer is final.

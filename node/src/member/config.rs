@@ -159,7 +159,7 @@ impl Federation {
             emergency_key: member.keys.emergency_key,
         };
         Genesis {
-            version: 1,
+            version: windlass_ledger::VERSION,
             network: self.network,
             members: self.members.iter().map(member).collect(),
             threshold: self.threshold,

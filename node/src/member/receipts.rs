@@ -13,7 +13,13 @@ pub(super) struct Log(pub(super) ChainNetwork);
 impl Log {
     fn line(&self, height: &str, receipt: &Receipt) {
         match receipt {
-            Receipt::Anchored { .. } | Receipt::Transferred { .. } => {}
+            Receipt::Anchored { .. } | Receipt::Transferred { .. } | Receipt::Moved { .. } => {}
+            Receipt::Issued { asset, issuer, units, .. } => {
+                info!(height, %asset, issuer = issuer.address(self.0), units, "asset issued");
+            }
+            Receipt::AssetBurned { asset, from, units, .. } => {
+                info!(height, %asset, account = from.address(self.0), units, "asset burned");
+            }
             Receipt::Burned { id, from, amount } => {
                 info!(height, %id, from = from.address(self.0), %amount, "peg-out burned");
             }

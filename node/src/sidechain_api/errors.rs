@@ -39,7 +39,8 @@ pub(super) fn submit(error: &SubmitError) -> ApiError {
 
 fn refused(error: &TxError) -> Code {
     match error {
-        TxError::Insufficient { .. } => Code::InsufficientFunds,
+        TxError::Insufficient { .. } | TxError::InsufficientAsset { .. } => Code::InsufficientFunds,
+        TxError::NoAsset(_) => Code::NotFound,
         TxError::NonceUsed { .. }
         | TxError::NonceAhead { .. }
         | TxError::Expired { .. }

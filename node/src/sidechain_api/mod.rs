@@ -3,6 +3,7 @@
 //! reason while the chain does not run yet.
 
 mod answers;
+mod assets;
 mod chain;
 mod errors;
 mod federation;
@@ -151,6 +152,9 @@ fn router(service: Service) -> Router {
         .route("/transactions", axum::routing::post(transactions::submit))
         .route("/transactions/{id}", get(transactions::status))
         .route("/accounts/{address}", get(pegs::account))
+        .route("/accounts/{address}/assets", get(assets::balances))
+        .route("/assets", get(assets::list))
+        .route("/assets/{id}", get(assets::asset))
         .route("/deposits", get(pegs::deposits))
         .route("/deposits/{outpoint}", get(pegs::deposit))
         .route("/peg-outs", get(pegs::peg_outs))

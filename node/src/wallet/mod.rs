@@ -12,6 +12,7 @@
 //!   certified blocks in the statement.
 //! - What leaves is written down first (`journal`): after `kill -9` it goes on.
 
+mod assets;
 mod config;
 mod errors;
 mod gossip;

@@ -45,7 +45,7 @@ impl WalletNode {
             pages.peg_outs.insert(id, PegOut { id, script: script.clone(), info: None, seen: Vec::new() });
             vec![Entry::PegOut(id)]
         };
-        let (id, _) = self.submit(amount, body, note).await?;
+        let (id, _) = self.submit(amount, None, body, note).await?;
         self.wait_final(id).await?;
         let info = self.members.ask(|member| member.peg_out(id)).await?;
         self.note_peg_out(info.clone())?;

@@ -42,16 +42,21 @@ impl WalletNode {
         self.members.ask(|member| member.account(address)).await
     }
 
-    /// Signs and submits a transaction that spends `amount` and the sidechain's fee. Returns its id,
+    /// Signs and submits a transaction that spends `amount` and the sidechain's fee, at most `max_fee`. Returns its id,
     /// and the fee; it is on its way then, not final. `note` is written down together with it.
     pub(super) async fn submit(
         &self,
         amount: Amount,
+        max_fee: Option<Amount>,
         body: impl FnOnce(Slot) -> TxBody,
         note: impl FnOnce(&mut super::journal::Pages, Digest) -> Vec<Entry>,
     ) -> Result<(Digest, Amount), ApiError> {
         let chain = self.members.chain().await?;
         let fee = chain.genesis.params.transfer_fee_min;
+        if let Some(max) = max_fee.filter(|max| *max < fee) {
+            let message = format!("the sidechain's fee is {}, you allow {}", btc(fee), btc(max));
+            return Err(ApiError::usage(format!("{message}: write --max-fee {}sat, or nothing", fee.to_sat())));
+        }
         // One at a time up to the mempool, so that nonces are handed out in order.
         let _turn = self.side_turn.lock().await;
         let account = self.account().await?;

@@ -5,7 +5,7 @@ use crate::api::wallet::{AddressAnswer, AddressRequest, SendAnswer, SendRequest,
 use crate::api::{ApiError, btc};
 use bitcoin::Amount;
 use windlass_chain::{BroadcastError, BuildError, Quantity, SendError, parse_address};
-use windlass_ledger::{MAX_MEMO_BYTES, TxBody};
+use windlass_ledger::{MAX_MEMO_BYTES, Output, TxBody};
 use windlass_types::AccountId;
 
 impl WalletNode {
@@ -23,12 +23,12 @@ impl WalletNode {
         let body = |slot: super::sidetx::Slot| TxBody::Transfer {
             from: slot.from,
             nonce: slot.nonce,
-            outputs: vec![(to, amount)],
+            outputs: vec![Output::btc(to, amount)],
             fee: slot.fee,
             memo,
             expiry: slot.expiry,
         };
-        let (id, fee) = self.submit(amount, body, |_, _| Vec::new()).await?;
+        let (id, fee) = self.submit(amount, request.max_fee, body, |_, _| Vec::new()).await?;
         let height = self.wait_final(id).await?;
         Ok(TransferAnswer { id, height, fee })
     }

@@ -63,7 +63,7 @@ async fn case_07_a_reorganisation_deeper_than_the_anchors_halts_the_peg_and_show
     let body = TxBody::Transfer {
         from: account(&ann),
         nonce: 0,
-        outputs: vec![(account(&keypair(2)), Amount::from_sat(1_000))],
+        outputs: vec![windlass_ledger::Output::btc(account(&keypair(2)), Amount::from_sat(1_000))],
         fee: Amount::ZERO,
         memo: vec![],
         expiry: None,

@@ -90,7 +90,7 @@ async fn case_11_a_bitcoind_that_stops_and_starts_again_stops_no_transfer() {
     let body = TxBody::Transfer {
         from: account(&ann),
         nonce: 0,
-        outputs: vec![(account(&keypair(2)), Amount::from_sat(1_000))],
+        outputs: vec![windlass_ledger::Output::btc(account(&keypair(2)), Amount::from_sat(1_000))],
         fee: Amount::ZERO,
         memo: vec![],
         expiry: None,

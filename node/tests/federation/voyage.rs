@@ -34,7 +34,7 @@ async fn in_and_out_with_one_member_stopped_and_a_follower() {
     let body = TxBody::Transfer {
         from: account(&ann),
         nonce: 0,
-        outputs: vec![(account(&bob), sent)],
+        outputs: vec![windlass_ledger::Output::btc(account(&bob), sent)],
         fee: Amount::ZERO,
         memo: vec![],
         expiry: None,
@@ -101,7 +101,7 @@ async fn bad_requests_are_answered_with_what_is_wrong() {
     let body = TxBody::Transfer {
         from: account(&poor),
         nonce: 0,
-        outputs: vec![(account(&keypair(2)), Amount::from_sat(1_000))],
+        outputs: vec![windlass_ledger::Output::btc(account(&keypair(2)), Amount::from_sat(1_000))],
         fee: Amount::ZERO,
         memo: vec![],
         expiry: None,

@@ -63,7 +63,7 @@ impl Federation {
         let treasury_key = key(9).x_only_public_key().0.serialize();
         let (network, threshold) = (ChainNetwork::Regtest, 3);
         let members = members.collect();
-        let genesis = Genesis { version: 1, network, members, threshold, treasury_key, start, params };
+        let genesis = Genesis { version: ledger::VERSION, network, members, threshold, treasury_key, start, params };
         genesis.validate().expect("a good genesis");
         let (changes, tip) = ledger::genesis_state(&genesis);
         let mut state = MemoryState::default();

@@ -2,6 +2,7 @@
 //! answers once the effect is there.
 
 mod address;
+mod asset;
 mod channel;
 mod faucet;
 mod federation;
@@ -51,6 +52,12 @@ table! {
     "balance" => address::balance,
     "send" => send::send,
     "transfer" => transfer::transfer,
+    "asset/issue" => asset::issue,
+    "asset/reissue" => asset::reissue,
+    "asset/burn" => asset::burn,
+    "asset/send" => asset::send,
+    "asset/list" => asset::list,
+    "asset/verify" => asset::verify,
     "node/info" => node::info,
     "node/stop" => node::stop,
     "node/start" => node::start,

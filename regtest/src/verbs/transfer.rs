@@ -16,14 +16,14 @@ pub async fn transfer(call: Call, ask: Transfer) -> Result<TransferAnswer, ApiEr
     let wallet = hub.wallet(&ask.from)?;
     let to = side_address(hub, &ask.to).await?;
     call.step(1, 2, "submitted", format!("{} to {to}", btc(ask.amount)));
-    let request = TransferRequest { to, amount: ask.amount, memo: ask.memo };
+    let request = TransferRequest { to, amount: ask.amount, memo: ask.memo, max_fee: ask.max_fee };
     let done = wallet.transfer(&request).await.map_err(|error| peg_in_first(error, &ask.from, ask.amount))?;
     call.step(2, 2, "final", format!("side block {}", done.height));
     Ok(done)
 }
 
 /// A sidechain address as typed: a node's name stands for its own.
-async fn side_address(hub: &Hub, to: &str) -> Result<String, ApiError> {
+pub async fn side_address(hub: &Hub, to: &str) -> Result<String, ApiError> {
     if hub.node_names().iter().any(|name| name == to) {
         return Ok(hub.wallet(to)?.address(&AddressRequest::Sidechain).await?.address);
     }

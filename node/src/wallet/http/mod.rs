@@ -5,6 +5,7 @@ mod extract;
 mod payments;
 
 use super::node::WalletNode;
+use crate::api::assets::{AssetTransferRequest, IssueRequest, UnitsRequest};
 use crate::api::splice::SpliceRequest;
 use crate::api::wallet::{
     AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
@@ -37,6 +38,7 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
             "/v1/transfers",
             post(|node: Node, Body(b): Body<TransferRequest>| async move { json(node.transfer(b).await) }),
         )
+        .merge(assets())
         .route("/v1/statement", get(|node: Node| async move { json(node.statement().await) }))
         .merge(lightning())
         .merge(payments::router())
@@ -46,6 +48,33 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
         .method_not_allowed_fallback(extract::unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(node)
+}
+
+fn assets() -> Router<Arc<WalletNode>> {
+    Router::new()
+        .route(
+            "/v1/assets",
+            get(|node: Node| async move { json(node.assets().await) })
+                .post(|node: Node, Body(b): Body<IssueRequest>| async move { json(node.issue(b).await) }),
+        )
+        .route(
+            "/v1/assets/{id}/reissue",
+            post(|node: Node, Path(id): Path<String>, Body(b): Body<UnitsRequest>| async move {
+                json(node.reissue(&id, b).await)
+            }),
+        )
+        .route(
+            "/v1/assets/{id}/burn",
+            post(|node: Node, Path(id): Path<String>, Body(b): Body<UnitsRequest>| async move {
+                json(node.burn(&id, b).await)
+            }),
+        )
+        .route(
+            "/v1/assets/{id}/transfers",
+            post(|node: Node, Path(id): Path<String>, Body(b): Body<AssetTransferRequest>| async move {
+                json(node.transfer_asset(&id, b).await)
+            }),
+        )
 }
 
 fn lightning() -> Router<Arc<WalletNode>> {

@@ -7,7 +7,7 @@ use crate::api::{ApiError, btc};
 use crate::wallet::members::Sidechain;
 use crate::wallet::node::WalletNode;
 use bitcoin::Amount;
-use windlass_ledger::{Block, TxBody};
+use windlass_ledger::{Block, Output, TxBody};
 use windlass_types::{AccountId, Digest, SideHeight};
 
 /// What the blocks say of one account, up to a height.
@@ -46,9 +46,11 @@ impl SideScan {
     fn count(&mut self, me: &AccountId, body: &TxBody) -> Option<()> {
         match body {
             TxBody::Transfer { from, outputs, fee, .. } => {
-                let all = outputs.iter().try_fold(Amount::ZERO, |sum, (_, amount)| sum.checked_add(*amount))?;
-                let mut to_me = outputs.iter().filter(|(to, _)| to == me);
-                let to_me = to_me.try_fold(Amount::ZERO, |sum, (_, amount)| sum.checked_add(*amount))?;
+                let mut bitcoin = outputs.iter().filter(|output| output.asset.is_btc());
+                let add = |sum: Amount, output: &Output| sum.checked_add(Amount::from_sat(output.units));
+                let mut to_me = bitcoin.clone().filter(|output| output.to == *me);
+                let to_me = to_me.try_fold(Amount::ZERO, add)?;
+                let all = bitcoin.try_fold(Amount::ZERO, add)?;
                 self.received = self.received.checked_add(to_me)?;
                 if from == me {
                     self.sent = self.sent.checked_add(all)?;
@@ -59,7 +61,13 @@ impl SideScan {
                 self.burned = self.burned.checked_add(*amount)?;
                 self.fees = self.fees.checked_add(*fee)?;
             }
+            TxBody::Issue { from, fee, .. } | TxBody::Reissue { from, fee, .. } | TxBody::Burn { from, fee, .. }
+                if from == me =>
+            {
+                self.fees = self.fees.checked_add(*fee)?;
+            }
             TxBody::PegOut { .. } | TxBody::Claim(_) => {}
+            TxBody::Issue { .. } | TxBody::Reissue { .. } | TxBody::Burn { .. } => {}
         }
         Some(())
     }

@@ -9,7 +9,7 @@ use bitcoin::Amount;
 use bitcoin::secp256k1::{Keypair, Secp256k1, rand::thread_rng};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use windlass_ledger::{Transaction, TxBody};
+use windlass_ledger::{Output, Transaction, TxBody};
 use windlass_node::api::member::TransactionStatus;
 use windlass_node::client::MemberClient;
 use windlass_types::{AccountId, ChainId, ChainNetwork};
@@ -38,7 +38,7 @@ impl Account {
         let body = TxBody::Transfer {
             from: self.id(),
             nonce: self.nonce,
-            outputs,
+            outputs: outputs.into_iter().map(|(to, amount)| Output::btc(to, amount)).collect(),
             fee: Amount::ZERO,
             memo: Vec::new(),
             expiry: None,
