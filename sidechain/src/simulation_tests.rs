@@ -399,3 +399,34 @@ fn simulation_of_an_anchor_that_nobody_can_propose() {
         assert!((30..95).contains(&blocks), "{blocks} blocks in a minute");
     });
 }
+
+#[test]
+fn transactions_of_one_account_fly_in_any_order() {
+    use crate::SubmitError;
+    use windlass_ledger::TxError;
+    let dir = tempfile::tempdir().expect("a directory");
+    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let config = Config::new().with_seed(7).with_timeout(Some(Duration::from_secs(3600)));
+    Runner::new(config).start(|context| async move {
+        let network = Network::new(context, world).await;
+        network.fund(1).await;
+        let (handles, genesis) = (network.handles(), genesis());
+        let first = query::next_nonce(&*handles[0].view(), &fixture::account(1)).expect("readable");
+        // From the far end to the near, each at another member: none needs the one before it.
+        let sent: Vec<_> = (0..20).rev().map(|ahead| transfer(&genesis, 1, 2, first + ahead, 1_000)).collect();
+        for (place, transaction) in sent.iter().enumerate() {
+            handles[place % MEMBERS].submit(transaction.clone()).expect("its nonce is open");
+        }
+        // Each could be paid, but not all that wait at this member.
+        let dear = handles[0].submit(transfer(&genesis, 1, 2, first + 20, 9_995_500));
+        assert!(matches!(dear, Err(SubmitError::Refused(TxError::Insufficient { .. }))), "{dear:?}");
+        let is_final = |handle: &Handle| {
+            sent.iter().all(|transaction| matches!(handle.tx_status(&transaction.id()), Ok(TxStatus::Final { .. })))
+        };
+        network.wait("all are final everywhere", || handles.iter().all(is_final)).await;
+        assert_eq!(query::next_nonce(&*handles[0].view(), &fixture::account(1)), Ok(first + 20));
+        for transaction in sent {
+            assert!(matches!(handles[1].submit(transaction), Err(SubmitError::Final(_))), "a replay");
+        }
+    });
+}
