@@ -29,14 +29,18 @@ kills: (_with-bitcoind "env WINDLASS_KILLS=50 cargo test --locked --package wind
 # A Lightning node's disk loses power: long, and at each commit.
 power-loss: (_with-bitcoind "env WINDLASS_ROUNDS=200 cargo test --locked --package windlass-channels --test power_loss -- --include-ignored --nocapture")
 
-# Agreement, key generation and signing in simulation: crashes, partitions and lies from a seed.
-sim:
-    cargo test --locked --package windlass-sidechain --package windlass-peg --package windlass-ledger
+# Agreement, key generation and signing in simulation: 200 whole lives of the federation with crashes, partitions, delays,
+# reorganisations and lies, each from its printed seed. One again: WINDLASS_SEED=7 just sim.
+sim SEEDS="200":
+    WINDLASS_SEEDS={{ SEEDS }} cargo test --locked --package windlass-sidechain -- lives_of_many_seeds --nocapture
+    cargo test --locked --package windlass-sidechain -- --include-ignored simulation catches_up
+    cargo test --locked --package windlass-peg --package windlass-ledger
 
 # The scenarios with nodes of other makes: a real LND (needs Go, or is left out) and ldk-node.
 interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
 
-# Measure; rows also go to target/bench/*.jsonl. Names: up api channels sidechain peg. `channels` runs our Lightning node
+# Measure; rows also go to target/bench/*.jsonl. Names: up api channels sidechain peg, and members (of sidechain, the part without
+# processes; `just bench sidechain --accounts 10000000` adds a larger state). `channels` runs our Lightning node
 # beside ldk-node in one run; it takes options (`just bench channels --help`), and `long` or `restart`.
 bench NAME="all" *OPTIONS: (_with-bitcoind "tests/bench " + NAME + " " + OPTIONS)
 

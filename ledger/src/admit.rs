@@ -1,6 +1,7 @@
 //! What a transaction must satisfy, and what it does. Each function checks everything before it
 //! writes anything, so a transaction that is refused has changed nothing.
 
+use crate::checked::{Checked, Facts};
 use crate::claim::{ClaimError, DepositClaim};
 use crate::exec::{Work, as_tx_error, minus, plus};
 use crate::issue::Change;
@@ -31,23 +32,37 @@ struct PegOut {
 }
 
 impl Work<'_> {
-    /// Checks and executes one transaction.
-    pub(crate) fn transact(&mut self, transaction: &Transaction) -> Result<(), TxError> {
+    /// Checks and executes one transaction. `checked` spares the signature if it stands for this one.
+    pub(crate) fn transact(&mut self, transaction: &Transaction, checked: Option<&Checked>) -> Result<(), TxError> {
         // L10: for this chain, and signed. The signature comes first: whatever else is said about a
         // transaction, a mempool may keep it only if its account stands behind it.
         if transaction.chain != self.chain {
             return Err(TxError::ForeignChain { expected: self.chain, found: transaction.chain });
         }
-        transaction.verify_signature()?;
+        let facts = match checked.and_then(|checked| checked.facts_of(transaction)) {
+            Some(facts) => facts,
+            None => {
+                let facts = Facts::of(transaction);
+                transaction.verify_signature_over(&facts.id)?;
+                facts
+            }
+        };
+        self.execute(facts, transaction)?;
+        self.leaves.push(facts.leaf);
+        self.ids.push(facts.id);
+        Ok(())
+    }
+
+    fn execute(&mut self, facts: Facts, transaction: &Transaction) -> Result<(), TxError> {
         let body = &transaction.body;
         if let TxBody::Claim(claim) = body {
             return self.claim(claim);
         }
         // L42: what leaves the account is a sum that there can be.
         let (Some(spending), Some(outflow)) = (body.spending(), body.outflow()) else { return Err(TxError::Overflow) };
-        let id = transaction.id();
+        let id = facts.id;
         match body {
-            TxBody::Transfer { outputs, memo, .. } => self.transfer(id, &spending, &outflow, outputs, memo),
+            TxBody::Transfer { outputs, memo, .. } => self.transfer(facts, &spending, &outflow, outputs, memo),
             TxBody::PegOut { script, amount, fee_max, .. } => {
                 let script = ScriptBuf::from_bytes(script.clone());
                 self.peg_out(id, &spending, &outflow, PegOut { script, amount: *amount, fee_max: *fee_max })
@@ -66,7 +81,7 @@ impl Work<'_> {
     /// L11, L66.
     fn transfer(
         &mut self,
-        id: Digest,
+        facts: Facts,
         spending: &Spending,
         outflow: &BTreeMap<AssetId, u64>,
         outputs: &[Output],
@@ -82,7 +97,7 @@ impl Work<'_> {
             if output.units == 0 {
                 return Err(TxError::ZeroOutput(index));
             }
-            if output.to.key().is_none() {
+            if !facts.recipients && output.to.key().is_none() {
                 return Err(TxError::Recipient { index, account: output.to });
             }
         }
@@ -91,7 +106,7 @@ impl Work<'_> {
         for output in outputs {
             self.credit_units(&output.to, output.asset, output.units)?;
         }
-        let from = spending.from;
+        let (id, from) = (facts.id, spending.from);
         for (&asset, &units) in outflow {
             if !asset.is_btc() {
                 self.receipts.push(Receipt::Moved { id, from, asset, units });

@@ -1,6 +1,7 @@
 //! The doors of the rule book: make a block, apply a block, admit a transaction.
 
 use crate::block::{MAX_HEADER_BYTES, MAX_TRANSACTION_BYTES};
+use crate::checked::Checked;
 use crate::exec::{InvariantError, Work, as_tx_error};
 use crate::inputs::{BitcoinInputs, InputsError};
 use crate::script::{self, ScriptError};
@@ -10,6 +11,7 @@ use crate::tx_error::TxError;
 use crate::{Block, Genesis, Header, MAX_BLOCK_BYTES, MemoryState, Receipt, Totals, keys, query, smt};
 use bitcoin::key::TweakedPublicKey;
 use bitcoin::{Amount, ScriptBuf};
+use std::sync::Arc;
 use windlass_types::{ChainId, Digest, SideHeight};
 
 /// What a block did.
@@ -18,7 +20,9 @@ pub struct Applied {
     /// Its header.
     pub header: Header,
     /// What to lay over the parent's state.
-    pub changes: ChangeSet,
+    pub changes: Arc<ChangeSet>,
+    /// The ids of its transactions, in order.
+    pub ids: Vec<Digest>,
     /// What happened, in order.
     pub receipts: Vec<Receipt>,
 }
@@ -165,19 +169,44 @@ pub fn build(
     inputs: BitcoinInputs,
     transactions: Vec<Transaction>,
 ) -> Result<Built, ApplyError> {
+    build_of(genesis, view, parent, inputs, transactions.into_iter().map(|transaction| (transaction, None)))
+}
+
+/// As [`build`], of transactions whose signatures were checked before.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_checked(
+    genesis: &Genesis,
+    view: &dyn StateRead,
+    parent: &Header,
+    inputs: BitcoinInputs,
+    transactions: &[Arc<Checked>],
+) -> Result<Built, ApplyError> {
+    let candidates = transactions.iter().map(|checked| (checked.transaction().clone(), Some(&**checked)));
+    build_of(genesis, view, parent, inputs, candidates)
+}
+
+fn build_of<'a>(
+    genesis: &Genesis,
+    view: &dyn StateRead,
+    parent: &Header,
+    inputs: BitcoinInputs,
+    candidates: impl Iterator<Item = (Transaction, Option<&'a Checked>)>,
+) -> Result<Built, ApplyError> {
     let mut work = Work::begin(genesis, view, parent)?;
     work.consume(&inputs)?;
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());
     let max_count = usize::try_from(genesis.params.max_block_txs).unwrap_or(usize::MAX);
     let mut room = MAX_BLOCK_BYTES.saturating_sub(MAX_HEADER_BYTES).saturating_sub(encode(&inputs).len());
-    for transaction in transactions {
-        let bytes = encode(&transaction).len();
+    for (transaction, checked) in candidates {
+        let bytes = checked.map_or_else(|| encode(&transaction).len(), Checked::bytes);
         let outcome = if bytes > MAX_TRANSACTION_BYTES {
             Err(TxError::TooLarge { bytes, max: MAX_TRANSACTION_BYTES })
         } else if bytes > room || taken.len() >= max_count {
             Err(TxError::BlockFull)
         } else {
-            work.transact(&transaction)
+            work.transact(&transaction, checked)
         };
         match outcome {
             Ok(()) => {
@@ -188,7 +217,7 @@ pub fn build(
             Err(error) => left_out.push((transaction.id(), error)),
         }
     }
-    let applied = work.finish(&inputs, &taken)?;
+    let applied = work.finish(&inputs)?;
     Ok((Block { header: applied.header, inputs, transactions: taken }, applied, left_out))
 }
 
@@ -198,21 +227,41 @@ pub fn build(
 /// # Errors
 /// The rule that the block breaks.
 pub fn apply(genesis: &Genesis, view: &dyn StateRead, parent: &Header, block: &Block) -> Result<Applied, BlockError> {
+    apply_checked(genesis, view, parent, block, &[])
+}
+
+/// As [`apply`], and with the same outcome whatever `checked` is: where the one at a transaction's place stands
+/// for that very transaction, its signature is not checked again.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_checked(
+    genesis: &Genesis,
+    view: &dyn StateRead,
+    parent: &Header,
+    block: &Block,
+    checked: &[Option<Arc<Checked>>],
+) -> Result<Applied, BlockError> {
     let (found, max) = (block.transactions.len(), genesis.params.max_block_txs);
     // L3: bounded in number and size.
     if u32::try_from(found).map_or(true, |found| found > max) {
         return Err(BlockError::TooMany { found, max });
     }
-    let found = encode(block).len();
+    let found = borsh::object_length(block).unwrap_or(usize::MAX);
     if found > MAX_BLOCK_BYTES {
         return Err(BlockError::TooLarge { found, max: MAX_BLOCK_BYTES });
     }
     let mut work = Work::begin(genesis, view, parent)?;
     work.consume(&block.inputs)?;
     for (index, transaction) in block.transactions.iter().enumerate() {
-        work.transact(transaction).map_err(|error| BlockError::Transaction { index, id: transaction.id(), error })?;
+        let known = checked.get(index).and_then(Option::as_deref);
+        work.transact(transaction, known).map_err(|error| BlockError::Transaction {
+            index,
+            id: transaction.id(),
+            error,
+        })?;
     }
-    let applied = work.finish(&block.inputs, &block.transactions)?;
+    let applied = work.finish(&block.inputs)?;
     compare(&applied.header, &block.header)?;
     Ok(applied)
 }
@@ -227,11 +276,42 @@ pub fn check(genesis: &Genesis, view: &dyn StateRead, transaction: &Transaction)
         return Err(TxError::TooLarge { bytes, max: MAX_TRANSACTION_BYTES });
     }
     let tip = query::tip(view)?;
-    Work::begin(genesis, view, &tip).map_err(as_tx_error)?.transact(transaction)
+    Work::begin(genesis, view, &tip).map_err(as_tx_error)?.transact(transaction, None)
+}
+
+/// [`check`] for many transactions, each by itself against one state.
+pub struct Admission<'a>(Work<'a>);
+
+impl<'a> Admission<'a> {
+    /// Begins with the state `view`.
+    ///
+    /// # Errors
+    /// The state can't be read.
+    pub fn new(genesis: &'a Genesis, view: &'a dyn StateRead) -> Result<Self, TxError> {
+        let tip = query::tip(view)?;
+        Ok(Self(Work::begin(genesis, view, &tip).map_err(as_tx_error)?))
+    }
+
+    /// Whether the transaction could be in the block after the state's newest.
+    ///
+    /// # Errors
+    /// The rule that it breaks; see [`TxError::is_transient`].
+    pub fn check(&mut self, checked: &Checked) -> Result<(), TxError> {
+        let (bytes, max) = (checked.bytes(), MAX_TRANSACTION_BYTES);
+        if bytes > max {
+            return Err(TxError::TooLarge { bytes, max });
+        }
+        let outcome = self.0.transact(checked.transaction(), Some(checked));
+        self.0.forget();
+        outcome
+    }
 }
 
 /// L2: every field of the header is what the block makes it.
 fn compare(expected: &Header, found: &Header) -> Result<(), BlockError> {
+    if expected == found {
+        return Ok(());
+    }
     let fields: [(&'static str, String, String); 8] = [
         ("chain", expected.chain.to_string(), found.chain.to_string()),
         ("height", expected.height.to_string(), found.height.to_string()),
@@ -242,9 +322,6 @@ fn compare(expected: &Header, found: &Header) -> Result<(), BlockError> {
         ("body_root", expected.body_root.to_string(), found.body_root.to_string()),
         ("state_root", expected.state_root.to_string(), found.state_root.to_string()),
     ];
-    if expected == found {
-        return Ok(());
-    }
     match fields.into_iter().find(|(_, expected, found)| expected != found) {
         Some((field, expected, found)) => Err(BlockError::Header { field, expected, found }),
         None => Ok(()),

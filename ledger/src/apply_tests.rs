@@ -306,7 +306,7 @@ fn an_overlay_is_as_good_as_a_commit() {
     let transactions = vec![net.transfer(1, 2, sat(5))];
     net.accept(transactions);
     let first = net.last.clone().expect("applied");
-    let overlay = Overlay::new(Arc::new(below.state), Arc::new(first.changes));
+    let overlay = Overlay::new(Arc::new(below.state), first.changes);
     let transactions = vec![net.transfer(2, 1, sat(2))];
     let inputs = BitcoinInputs::default;
     let (_, over, _) = build(&net.genesis, &overlay, &net.tip, inputs(), transactions.clone()).expect("builds");

@@ -5,6 +5,7 @@ use crate::state::encode;
 use crate::transaction::Transaction;
 use crate::wire;
 use bitcoin::Amount;
+use bitcoin::hashes::{Hash as _, HashEngine as _, sha256t_hash_newtype};
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
@@ -85,7 +86,17 @@ impl Block {
     /// What the header must commit to as [`Header::body_root`] (L4). Whoever stores or passes on a
     /// block under its digest checks this first: the digest alone covers the header only.
     pub fn body_root(&self) -> Digest {
-        body_root(&self.inputs, &self.transactions)
+        self.body_root_with(&self.leaves())
+    }
+
+    /// As [`Self::body_root`], for who has the [leaves](Self::leaves) at hand.
+    pub fn body_root_with(&self, leaves: &[Digest]) -> Digest {
+        body_root(&self.inputs, leaves)
+    }
+
+    /// Each transaction's [leaf](Transaction::leaf), in order.
+    pub fn leaves(&self) -> Vec<Digest> {
+        self.transactions.iter().map(Transaction::leaf).collect()
     }
 
     /// The canonical encoding.
@@ -100,6 +111,12 @@ impl Block {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         decode_bounded(bytes, MAX_BLOCK_BYTES)
     }
+}
+
+// As in `windlass_types::tagged_hash`, with the tag's midstate computed at compile time.
+sha256t_hash_newtype! {
+    struct PairTag = hash_str("Windlass/pair");
+    struct PairHash(_);
 }
 
 /// Shows that a block has a transaction at a place (L4).
@@ -118,7 +135,7 @@ pub struct Inclusion {
 impl Inclusion {
     /// Proves transaction `index` of `block`; none if it has no such.
     pub fn of(block: &Block, index: usize) -> Option<Self> {
-        let mut level = leaves(&block.transactions);
+        let mut level = block.leaves();
         level.get(index)?;
         let (mut siblings, mut at) = (Vec::new(), index);
         while level.len() > 1 {
@@ -140,7 +157,7 @@ impl Inclusion {
             return false;
         }
         let (mut at, mut width) = (self.index, self.count);
-        let mut node = leaf(transaction);
+        let mut node = transaction.leaf();
         let mut siblings = self.siblings.iter();
         while width > 1 {
             // An odd one at the end moves up as it is.
@@ -156,29 +173,24 @@ impl Inclusion {
 
 /// Commits to inputs and transactions (L4): the hash of the inputs' hash, the count and the root
 /// of a binary tree over the transactions' hashes, signatures included.
-pub(crate) fn body_root(inputs: &BitcoinInputs, transactions: &[Transaction]) -> Digest {
-    let mut level = leaves(transactions);
+pub(crate) fn body_root(inputs: &BitcoinInputs, leaves: &[Digest]) -> Digest {
+    let mut level = leaves.to_vec();
     while level.len() > 1 {
         level = above(&level);
     }
     let root = level.first().copied().unwrap_or_default();
-    body(&inputs_hash(inputs), u64::try_from(transactions.len()).unwrap_or(u64::MAX), &root)
+    body(&inputs_hash(inputs), u64::try_from(leaves.len()).unwrap_or(u64::MAX), &root)
 }
 
 fn inputs_hash(inputs: &BitcoinInputs) -> Digest {
     Digest::tagged("Windlass/inputs", &[&encode(inputs)])
 }
 
-fn leaf(transaction: &Transaction) -> Digest {
-    Digest::tagged("Windlass/signed", &[&encode(transaction)])
-}
-
-fn leaves(transactions: &[Transaction]) -> Vec<Digest> {
-    transactions.iter().map(leaf).collect()
-}
-
 fn pair(left: &Digest, right: &Digest) -> Digest {
-    Digest::tagged("Windlass/pair", &[left.as_bytes(), right.as_bytes()])
+    let mut engine = PairHash::engine();
+    engine.input(left.as_bytes());
+    engine.input(right.as_bytes());
+    Digest(PairHash::from_engine(engine).to_byte_array())
 }
 
 /// The level above. An odd one at the end moves up as it is; the count keeps the shape unambiguous.

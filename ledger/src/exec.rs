@@ -5,12 +5,12 @@ use crate::inputs::BitcoinInputs;
 use crate::issue::Flow;
 use crate::record::{Account, Totals};
 use crate::state::{ChangeSet, Entry, StateError, StateRead, encode};
-use crate::transaction::Transaction;
 use crate::tx_error::TxError;
 use crate::{Genesis, Header, Receipt, block, keys, query, smt};
 use bitcoin::Amount;
 use borsh::BorshSerialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use windlass_types::{AccountId, AssetId, BlockRef, ChainId, Digest, SideHeight};
 
 /// The ledger's books don't add up: a fault of this software or of its database, never of a peer.
@@ -69,7 +69,10 @@ pub(crate) struct Work<'a> {
     pub(crate) burned: Amount,
     /// What moved, by asset.
     pub(crate) flows: BTreeMap<AssetId, Flow>,
-    supply_before: Amount,
+    /// What the body root commits to, of the transactions so far.
+    pub(crate) leaves: Vec<Digest>,
+    pub(crate) ids: Vec<Digest>,
+    before: Totals,
     view: &'a dyn StateRead,
     changes: ChangeSet,
 }
@@ -110,10 +113,23 @@ impl<'a> Work<'a> {
             minted: Amount::ZERO,
             burned: Amount::ZERO,
             flows: BTreeMap::new(),
-            supply_before: totals.supply,
+            leaves: Vec::new(),
+            ids: Vec::new(),
+            before: totals,
             view,
             changes: ChangeSet::default(),
         })
+    }
+
+    /// Forgets what was done since the beginning.
+    pub(crate) fn forget(&mut self) {
+        self.changes = ChangeSet::default();
+        self.totals = self.before;
+        (self.minted, self.burned) = (Amount::ZERO, Amount::ZERO);
+        self.flows.clear();
+        self.receipts.clear();
+        self.leaves.clear();
+        self.ids.clear();
     }
 
     pub(crate) fn put<T: BorshSerialize>(&mut self, key: Vec<u8>, value: &T) {
@@ -169,16 +185,12 @@ impl<'a> Work<'a> {
     }
 
     /// Ends the block: fixes the next batch, checks the books, and roots the state.
-    pub(crate) fn finish(
-        mut self,
-        inputs: &BitcoinInputs,
-        transactions: &[Transaction],
-    ) -> Result<Applied, ApplyError> {
+    pub(crate) fn finish(mut self, inputs: &BitcoinInputs) -> Result<Applied, ApplyError> {
         self.fix_batch()?;
         self.check_books()?;
         self.check_assets()?;
         let totals = self.totals;
-        if totals != query::totals(self.view)? {
+        if totals != self.before {
             self.put(keys::TOTALS.to_vec(), &totals);
         }
         let state_root = if self.changes.with_prefix(keys::STATE).next().is_none() {
@@ -194,17 +206,17 @@ impl<'a> Work<'a> {
             supply: totals.supply,
             owed: totals.owed,
             state_root,
-            body_root: block::body_root(inputs, transactions),
+            body_root: block::body_root(inputs, &self.leaves),
         };
         self.put(keys::TIP.to_vec(), &header);
-        Ok(Applied { header, changes: self.changes, receipts: self.receipts })
+        Ok(Applied { header, changes: Arc::new(self.changes), ids: self.ids, receipts: self.receipts })
     }
 
     /// L41 and L43: the supply moved by what was minted and burned, and the treasury's coin is
     /// exactly what stands against it.
     fn check_books(&self) -> Result<(), ApplyError> {
         let Totals { supply, owed, .. } = self.totals;
-        let (before, minted, burned) = (self.supply_before, self.minted, self.burned);
+        let (before, minted, burned) = (self.before.supply, self.minted, self.burned);
         if plus(before, minted, "the supply")? != plus(supply, burned, "the supply")? {
             return Err(InvariantError::Supply { supply, before, minted, burned }.into());
         }

@@ -163,7 +163,7 @@ fn books_of_an_asset_that_do_not_add_up_stop_the_ledger() {
     let finish = |edit: &dyn Fn(&mut Work<'_>)| {
         let mut work = Work::begin(&net.genesis, &net.state, &net.tip).expect("memory");
         edit(&mut work);
-        work.finish(&BitcoinInputs::default(), &[]).map(|_| ())
+        work.finish(&BitcoinInputs::default()).map(|_| ())
     };
     assert_eq!(finish(&|_| ()), Ok(()));
     let wrong = |asset| Err(InvariantError::Asset { asset, issued: 0, burned: 0 }.into());

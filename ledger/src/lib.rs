@@ -20,6 +20,7 @@ mod admit;
 mod apply;
 mod asset;
 mod block;
+mod checked;
 mod claim;
 mod exec;
 mod genesis;
@@ -50,12 +51,15 @@ mod peg_tests;
 #[cfg(test)]
 mod testkit;
 
-pub use apply::{Applied, ApplyError, BlockError, Built, apply, build, check, genesis_state};
+pub use apply::{
+    Admission, Applied, ApplyError, BlockError, Built, apply, apply_checked, build, build_checked, check, genesis_state,
+};
 pub use asset::{
     AssetRecord, AssetTerms, Likeness, MAX_ASSET_NAME_BYTES, MAX_DECIMALS, MAX_TICKER_BYTES, TermsError, likeness,
     resembles_bitcoin,
 };
 pub use block::{Block, DecodeError, Header, Inclusion, MAX_BLOCK_BYTES, MAX_TRANSACTION_BYTES};
+pub use checked::Checked;
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
 pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, Params, VERSION};

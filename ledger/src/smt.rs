@@ -2,7 +2,7 @@
 //!
 //! An entry's place is the hash of its key, a path of 256 bits. A subtree with one entry is that
 //! entry's leaf, one with none is the empty hash; so the root depends on the set of entries alone,
-//! never on the order in which they came. Nodes are stored under their position.
+//! never on the order in which they came. Nodes are stored by four levels, in [pages](page).
 //!
 //! ```
 //! use windlass_ledger::smt;
@@ -10,10 +10,13 @@
 //! assert_ne!(root, smt::EMPTY);
 //! ```
 
+mod page;
+
 use crate::keys;
-use crate::state::{ChangeSet, StateError, StateRead, encode, read};
+use crate::state::{ChangeSet, StateError, StateRead};
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256, sha256t_hash_newtype};
 use borsh::{BorshDeserialize, BorshSerialize};
+use page::{BELOW, LEVELS, Node, Page, TOP, children};
 use windlass_types::Digest;
 
 // Tagged hashes as in `windlass_types::tagged_hash`, with the tag's midstate computed at compile
@@ -42,10 +45,14 @@ pub struct Leaf {
     value: [u8; 32],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-enum Node {
-    Leaf(Leaf),
-    Branch { left: Digest, right: Digest },
+impl Leaf {
+    /// L51.
+    fn hash(&self) -> Digest {
+        let mut engine = LeafHash::engine();
+        engine.input(&self.path);
+        engine.input(&self.value);
+        Digest(LeafHash::from_engine(engine).to_byte_array())
+    }
 }
 
 /// Shows that an entry is, or is not, under a root.
@@ -62,7 +69,7 @@ pub struct Proof {
 /// # Errors
 /// State could not be read.
 pub fn root(view: &dyn StateRead) -> Result<Digest, StateError> {
-    Ok(hash(read::<Node>(view, &position(&[0; 32], 0))?.as_ref()))
+    Ok(Page::read(view, &[0; 32], 0)?.map_or(EMPTY, |page| page.at(TOP).hash()))
 }
 
 /// L52: the root of a set of entries, computed from nothing: the recount of what [`root`] says.
@@ -70,7 +77,20 @@ pub fn root_of<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> D
     let mut leaves: Vec<Leaf> = entries.into_iter().map(|(key, value)| leaf(key, value)).collect();
     leaves.sort_unstable_by_key(|leaf| leaf.path);
     leaves.dedup_by_key(|leaf| leaf.path);
-    hash(build(&leaves, 0, &mut ChangeSet::default()).as_ref())
+    hash_of(&leaves, 0)
+}
+
+/// The hash of sorted leaves that share their first `depth` bits.
+fn hash_of(leaves: &[Leaf], depth: usize) -> Digest {
+    match leaves {
+        [] => EMPTY,
+        [leaf] => leaf.hash(),
+        _ => {
+            let (left, right) = leaves.split_at(leaves.partition_point(|leaf| !bit(&leaf.path, depth)));
+            let below = depth.saturating_add(1);
+            branch(&hash_of(left, below), &hash_of(right, below))
+        }
+    }
 }
 
 /// L53: proves what `view` has under `key`.
@@ -80,11 +100,26 @@ pub fn root_of<'a>(entries: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> D
 pub fn prove(view: &dyn StateRead, key: &[u8]) -> Result<Proof, StateError> {
     let path = path_of(key);
     let mut siblings = Vec::new();
-    for depth in 0..=PATH_BITS {
-        match read::<Node>(view, &position(&path, depth))? {
-            None => return Ok(Proof { siblings, end: None }),
-            Some(Node::Leaf(end)) => return Ok(Proof { siblings, end: Some(end) }),
-            Some(Node::Branch { left, right }) => siblings.push(if bit(&path, depth) { left } else { right }),
+    for depth in (0..=PATH_BITS).step_by(LEVELS) {
+        let Some(page) = Page::read(view, &path, depth)? else {
+            if depth == 0 {
+                return Ok(Proof { siblings, end: None });
+            }
+            return Err(StateError::Missing(hex::encode(page::key(&path, depth))));
+        };
+        let mut place = TOP;
+        for at in depth.. {
+            match page.at(place) {
+                Node::Empty => return Ok(Proof { siblings, end: None }),
+                Node::Leaf(end) => return Ok(Proof { siblings, end: Some(end) }),
+                Node::Branch(_) if place >= BELOW => break,
+                Node::Branch(_) => {
+                    let (left, right) = children(place);
+                    let (next, beside) = if bit(&path, at) { (right, left) } else { (left, right) };
+                    siblings.push(page.at(beside).hash());
+                    place = next;
+                }
+            }
         }
     }
     Err(StateError::Missing("a leaf within 256 levels".into()))
@@ -104,7 +139,7 @@ pub fn verify(root: &Digest, key: &[u8], value: Option<&[u8]>, proof: &Proof) ->
         // Another entry stands where this one would: they agree so far and differ further down.
         (None, Some(end)) => end.path != path && (0..depth).all(|at| bit(&end.path, at) == bit(&path, at)),
     };
-    let mut node = hash(proof.end.map(Node::Leaf).as_ref());
+    let mut node = proof.end.map_or(EMPTY, |end| end.hash());
     for (at, sibling) in proof.siblings.iter().enumerate().rev() {
         node = if bit(&path, at) { branch(sibling, &node) } else { branch(&node, sibling) };
     }
@@ -119,136 +154,119 @@ pub(crate) fn commit(view: &dyn StateRead, changes: &mut ChangeSet) -> Result<Di
         .map(|(key, value)| (path_of(key), value.map(|value| leaf(key, value))))
         .collect();
     updates.sort_unstable_by_key(|(path, _)| *path);
-    let mut nodes = ChangeSet::default();
-    let top = update(view, &updates, 0, &mut nodes)?;
-    if let Some((path, _)) = updates.first() {
-        write(&mut nodes, path, 0, top.as_ref());
-        changes.merge(nodes);
+    let mut pages = ChangeSet::default();
+    let old = Page::read(view, &[0; 32], 0)?;
+    let was_there = old.is_some();
+    let mut page = old.unwrap_or(Page::of(Node::Empty));
+    update(view, &mut page, TOP, 0, &updates, &mut pages)?;
+    let top = page.at(TOP);
+    match (updates.first(), top) {
+        (None, _) => {}
+        (Some((path, _)), Node::Empty) if was_there => pages.delete(page::key(path, 0)),
+        (Some(_), Node::Empty) => {}
+        (Some((path, _)), _) => pages.put(page::key(path, 0), page.encode()),
     }
-    Ok(hash(top.as_ref()))
+    changes.merge(pages);
+    Ok(top.hash())
 }
 
-/// The node at `depth` on the way of the updates, after them. Writes what is below it, not itself:
-/// whether a single leaf stays or moves up is its parent's to say.
+type Update = (Path, Option<Leaf>);
+
+/// Brings what is at `place` of `page`, which is at `depth`, up to date. The pages below that change are in `pages`.
 fn update(
     view: &dyn StateRead,
-    updates: &[(Path, Option<Leaf>)],
+    page: &mut Page,
+    place: usize,
     depth: usize,
-    nodes: &mut ChangeSet,
-) -> Result<Option<Node>, StateError> {
-    let way = updates.first().map_or([0; 32], |(path, _)| *path);
-    let old = read::<Node>(view, &position(&way, depth))?;
-    let Some(Node::Branch { left, right }) = old else {
-        if updates.is_empty() {
-            return Ok(old);
-        }
-        let kept = match old {
-            Some(Node::Leaf(leaf)) if updates.binary_search_by_key(&leaf.path, |(path, _)| *path).is_err() => {
-                Some(leaf)
-            }
-            _ => None,
-        };
-        let mut leaves: Vec<Leaf> = kept.into_iter().chain(updates.iter().filter_map(|(_, leaf)| *leaf)).collect();
-        leaves.sort_unstable_by_key(|leaf| leaf.path);
-        return Ok(build(&leaves, depth, nodes));
-    };
-    if updates.is_empty() {
-        return Ok(old);
+    updates: &[Update],
+    pages: &mut ChangeSet,
+) -> Result<(), StateError> {
+    let Some((way, _)) = updates.first() else { return Ok(()) };
+    if place >= BELOW {
+        let node = update_below(view, page.at(place), way, depth, updates, pages)?;
+        page.set(place, node);
+        return Ok(());
     }
-    let split = updates.partition_point(|(path, _)| !bit(path, depth));
-    let (to_left, to_right) = updates.split_at(split);
-    let mut children = [left, right];
     let below = depth.saturating_add(1);
-    let mut single = None;
-    for (side, part) in [to_left, to_right].into_iter().enumerate() {
-        let Some((path, _)) = part.first() else { continue };
-        let child = update(view, part, below, nodes)?;
-        write(nodes, path, below, child.as_ref());
-        if let Some(slot) = children.get_mut(side) {
-            *slot = hash(child.as_ref());
+    let (left, right) = children(place);
+    match page.at(place) {
+        Node::Branch(_) => {
+            let (to_left, to_right) = updates.split_at(updates.partition_point(|(path, _)| !bit(path, depth)));
+            update(view, page, left, below, to_left, pages)?;
+            update(view, page, right, below, to_right, pages)?;
+            page.join(place);
         }
-        if let Some(Node::Leaf(leaf)) = child {
-            single = Some(leaf);
-        }
-    }
-    let [left, right] = children;
-    match (left == EMPTY, right == EMPTY) {
-        (true, true) => Ok(None),
-        (false, false) => Ok(Some(Node::Branch { left, right })),
-        (left_empty, _) => {
-            // One child is left. If it is a leaf it moves up here; an untouched child is read.
-            let path = with_bit(&way, depth, left_empty);
-            let child = match single {
-                Some(leaf) => Some(Node::Leaf(leaf)),
-                None if part_is_touched(left_empty, to_left, to_right) => None,
-                None => read::<Node>(view, &position(&path, below))?,
-            };
-            match child {
-                Some(Node::Leaf(leaf)) => {
-                    write(nodes, &path, below, None);
-                    Ok(Some(Node::Leaf(leaf)))
-                }
-                _ => Ok(Some(Node::Branch { left, right })),
-            }
+        old => {
+            let leaves = merged(old, updates);
+            build(page, place, depth, &leaves, pages);
         }
     }
+    Ok(())
 }
 
-/// Whether the child that is left (the right one if the left is empty) was just updated.
-fn part_is_touched(left_empty: bool, left: &[(Path, Option<Leaf>)], right: &[(Path, Option<Leaf>)]) -> bool {
-    if left_empty { !right.is_empty() } else { !left.is_empty() }
+/// The same for the top of the page below, which is `old`.
+fn update_below(
+    view: &dyn StateRead,
+    old: Node,
+    way: &Path,
+    depth: usize,
+    updates: &[Update],
+    pages: &mut ChangeSet,
+) -> Result<Node, StateError> {
+    let mut page = match old {
+        Node::Branch(_) => {
+            Page::read(view, way, depth)?.ok_or_else(|| StateError::Missing(hex::encode(page::key(way, depth))))?
+        }
+        top => Page::of(top),
+    };
+    update(view, &mut page, TOP, depth, updates, pages)?;
+    let top = page.at(TOP);
+    match (old, top) {
+        (_, Node::Branch(_)) => pages.put(page::key(way, depth), page.encode()),
+        (Node::Branch(_), _) => pages.delete(page::key(way, depth)),
+        _ => {}
+    }
+    Ok(top)
 }
 
-/// The subtree of sorted leaves that share their first `depth` bits.
-fn build(leaves: &[Leaf], depth: usize, nodes: &mut ChangeSet) -> Option<Node> {
-    match leaves {
-        [] => None,
-        [leaf] => Some(Node::Leaf(*leaf)),
-        [first, ..] => {
-            let split = leaves.partition_point(|leaf| !bit(&leaf.path, depth));
-            let (left, right) = leaves.split_at(split);
+/// The leaves, sorted, after the updates of a place that has one at most.
+fn merged(old: Node, updates: &[Update]) -> Vec<Leaf> {
+    let is_updated = |leaf: &Leaf| updates.binary_search_by_key(&leaf.path, |(path, _)| *path).is_ok();
+    let mut leaves: Vec<Leaf> = updates.iter().filter_map(|(_, leaf)| *leaf).collect();
+    if let Node::Leaf(leaf) = old
+        && !is_updated(&leaf)
+    {
+        leaves.insert(leaves.partition_point(|other| other.path < leaf.path), leaf);
+    }
+    leaves
+}
+
+/// Puts sorted leaves that share their first `depth` bits at `place`, which has nothing below.
+fn build(page: &mut Page, place: usize, depth: usize, leaves: &[Leaf], pages: &mut ChangeSet) {
+    let node = match leaves {
+        [] => Node::Empty,
+        [leaf] => Node::Leaf(*leaf),
+        [first, ..] if place >= BELOW => {
+            let mut own = Page::of(Node::Empty);
+            build(&mut own, TOP, depth, leaves, pages);
+            pages.put(page::key(&first.path, depth), own.encode());
+            own.at(TOP)
+        }
+        _ => {
+            let (to_left, to_right) = leaves.split_at(leaves.partition_point(|leaf| !bit(&leaf.path, depth)));
+            let (left, right) = children(place);
             let below = depth.saturating_add(1);
-            let mut child = |part: &[Leaf], side: bool| {
-                let node = build(part, below, nodes);
-                write(nodes, &with_bit(&first.path, depth, side), below, node.as_ref());
-                hash(node.as_ref())
-            };
-            Some(Node::Branch { left: child(left, false), right: child(right, true) })
+            build(page, left, below, to_left, pages);
+            build(page, right, below, to_right, pages);
+            Node::Branch(branch(&page.at(left).hash(), &page.at(right).hash()))
         }
-    }
-}
-
-fn write(nodes: &mut ChangeSet, path: &Path, depth: usize, node: Option<&Node>) {
-    match node {
-        Some(node) => nodes.put(position(path, depth), encode(node)),
-        None => nodes.delete(position(path, depth)),
-    }
-}
-
-/// The key of the node at the first `depth` bits of `path`: `n`, the depth (2, BE), and the bits
-/// in whole bytes, the rest of the last one zero.
-fn position(path: &Path, depth: usize) -> Vec<u8> {
-    let mut key = keys::NODES.to_vec();
-    key.extend_from_slice(&u16::try_from(depth).unwrap_or(u16::MAX).to_be_bytes());
-    key.extend_from_slice(path.get(..depth / 8).unwrap_or(path));
-    if !depth.is_multiple_of(8) {
-        let kept = !0xff_u8.checked_shr(u32::try_from(depth % 8).unwrap_or(0)).unwrap_or(0);
-        key.push(path.get(depth / 8).copied().unwrap_or(0) & kept);
-    }
-    key
+    };
+    page.set(place, node);
 }
 
 /// Bit `at` of a path, the highest of the first byte first.
 fn bit(path: &Path, at: usize) -> bool {
     path.get(at / 8).is_some_and(|byte| byte & mask(at) != 0)
-}
-
-fn with_bit(path: &Path, at: usize, set: bool) -> Path {
-    let mut path = *path;
-    if let Some(byte) = path.get_mut(at / 8) {
-        *byte = if set { *byte | mask(at) } else { *byte & !mask(at) };
-    }
-    path
 }
 
 fn mask(at: usize) -> u8 {
@@ -265,19 +283,6 @@ fn leaf(key: &[u8], value: &[u8]) -> Leaf {
 }
 
 /// L51.
-fn hash(node: Option<&Node>) -> Digest {
-    match node {
-        None => EMPTY,
-        Some(Node::Leaf(leaf)) => {
-            let mut engine = LeafHash::engine();
-            engine.input(&leaf.path);
-            engine.input(&leaf.value);
-            Digest(LeafHash::from_engine(engine).to_byte_array())
-        }
-        Some(Node::Branch { left, right }) => branch(left, right),
-    }
-}
-
 fn branch(left: &Digest, right: &Digest) -> Digest {
     let mut engine = NodeHash::engine();
     engine.input(left.as_bytes());

@@ -100,6 +100,84 @@ fn the_specification_gives_the_same_root() {
     assert_eq!(root_of(entries).0, subtree(&leaves, 0));
 }
 
+/// Deep enough for pages of pages: entries come and go in lots, and nothing is left behind.
+#[test]
+fn thousands_of_entries_come_and_go() {
+    let (mut state, mut entries) = (MemoryState::default(), BTreeMap::<Vec<u8>, Vec<u8>>::new());
+    let mut seed = 1_u32;
+    let mut next = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed >> 8
+    };
+    for round in 0..40_u32 {
+        let mut set = ChangeSet::default();
+        for _ in 0..300 {
+            let key = [b"s".as_slice(), &(next() % 4_000).to_be_bytes()].concat();
+            // It grows at first, and shrinks to nothing.
+            if next() % 40 > round {
+                set.put(key.clone(), round.to_be_bytes().to_vec());
+                entries.insert(key, round.to_be_bytes().to_vec());
+            } else {
+                set.delete(key.clone());
+                entries.remove(&key);
+            }
+        }
+        let root = commit(&state, &mut set).expect("memory");
+        state.commit(&set);
+        assert_eq!(root, root_of(entries.iter().map(|(k, v)| (k.as_slice(), v.as_slice()))), "round {round}");
+    }
+    for key in 0..100_u32 {
+        let key = [b"s".as_slice(), &key.to_be_bytes()].concat();
+        let proof = prove(&state, &key).expect("memory");
+        assert!(verify(&root(&state).expect("memory"), &key, entries.get(&key).map(Vec::as_slice), &proof));
+    }
+    let mut other = MemoryState::default();
+    let mut set = ChangeSet::default();
+    entries.iter().for_each(|(key, value)| set.put(key.clone(), value.clone()));
+    commit(&other, &mut set).expect("memory");
+    other.commit(&set);
+    assert_eq!(state, other, "the same entries make the same pages");
+    let mut set = ChangeSet::default();
+    entries.keys().for_each(|key| set.delete(key.clone()));
+    assert_eq!(commit(&state, &mut set), Ok(EMPTY));
+    state.commit(&set);
+    assert_eq!(nodes(&state), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_damaged_page_is_named() {
+    let mut state = MemoryState::default();
+    let changes: Vec<(u8, Option<u8>)> = (0..100).map(|key| (key, Some(key))).collect();
+    commit_all(&mut state, &changes);
+    let pages: Vec<(Vec<u8>, Vec<u8>)> =
+        state.iter().filter(|(key, _)| key.starts_with(b"n")).map(|(k, v)| (k.to_vec(), v.to_vec())).collect();
+    assert!(pages.len() > 5, "{} pages", pages.len());
+    for (key, value) in pages {
+        for damage in
+            [Some(value[..value.len() - 1].to_vec()), Some([&value[..], &[0]].concat()), Some(vec![0xff; 8]), None]
+        {
+            let mut damaged = state.clone();
+            let mut set = ChangeSet::default();
+            match damage {
+                Some(value) => set.put(key.clone(), value),
+                None => set.delete(key.clone()),
+            }
+            damaged.commit(&set);
+            let mut set = ChangeSet::default();
+            (0..100_u8).for_each(|key| set.put(vec![b's', key], vec![1]));
+            let is_top = key == page::key(&[0; 32], 0);
+            match commit(&damaged, &mut set) {
+                Err(StateError::Corrupt { key: named, .. } | StateError::Missing(named)) => {
+                    assert_eq!(named, hex::encode(&key));
+                }
+                Err(other) => panic!("{other}"),
+                // Nothing says that there should be a topmost page.
+                Ok(_) => assert!(is_top && !damaged.iter().any(|(key, _)| key == page::key(&[0; 32], 0))),
+            }
+        }
+    }
+}
+
 proptest! {
     /// The root follows from the set of entries alone, whatever the history; each entry and each
     /// gap has a proof; deleting leaves no node behind.

@@ -190,5 +190,12 @@ pub(crate) fn decode<T: BorshDeserialize>(key: &[u8], bytes: &[u8]) -> Result<T,
 
 /// Encodes a value for the state.
 pub(crate) fn encode<T: BorshSerialize>(value: &T) -> Vec<u8> {
-    borsh::to_vec(value).expect("writing to a vector does not fail and no length reaches u32")
+    let mut bytes = Vec::with_capacity(128);
+    append(&mut bytes, value);
+    bytes
+}
+
+/// Encodes a value behind what is there.
+pub(crate) fn append<T: BorshSerialize>(bytes: &mut Vec<u8>, value: &T) {
+    value.serialize(bytes).expect("writing to a vector does not fail and no length reaches u32");
 }

@@ -176,7 +176,7 @@ impl Net {
 
     fn commit(&mut self, applied: Applied) {
         let mut changes = ChangeSet::default();
-        changes.merge(applied.changes.clone());
+        changes.merge((*applied.changes).clone());
         self.state.commit(&changes);
         self.tip = applied.header;
         self.last = Some(applied);

@@ -1,8 +1,9 @@
 //! Transactions of the sidechain.
 
 use crate::asset::AssetTerms;
+use crate::checked;
 use crate::claim::DepositClaim;
-use crate::state::encode;
+use crate::state::{append, encode};
 use crate::tx_error::TxError;
 use crate::wire;
 use bitcoin::Amount;
@@ -187,6 +188,16 @@ pub struct Transaction {
     pub signature: [u8; 64],
 }
 
+impl TxBody {
+    /// Whether each account that this pays has a key.
+    pub(crate) fn recipients_have_keys(&self) -> bool {
+        match self {
+            Self::Transfer { outputs, .. } => outputs.iter().all(|output| output.to.key().is_some()),
+            _ => true,
+        }
+    }
+}
+
 impl Transaction {
     /// Makes and signs a transaction. `keypair` is the key of the body's `from`; for a claim use
     /// [`Self::claim`].
@@ -207,7 +218,23 @@ impl Transaction {
     /// The id, and the message that is signed: the hash of chain and body. The signature is not in
     /// it, so nobody can change an id; a block commits to the signatures apart.
     pub fn id(&self) -> Digest {
-        Digest::tagged("Windlass/transaction", &[&encode(&self.chain), &encode(&self.body)])
+        let mut bytes = encode(&self.chain);
+        self.encode_body_into(&mut bytes);
+        checked::id_of(&bytes)
+    }
+
+    /// What a block's body root commits to for this transaction: a hash of all of its encoding, the signature
+    /// included. The encoding has lengths where lengths vary and is canonical, so no two transactions share it.
+    pub fn leaf(&self) -> Digest {
+        checked::leaf_of(&encode(self))
+    }
+
+    pub(crate) fn encode_body_into(&self, bytes: &mut Vec<u8>) {
+        append(bytes, &self.body);
+    }
+
+    pub(crate) fn encode_signature_into(&self, bytes: &mut Vec<u8>) {
+        append(bytes, &self.signature);
     }
 
     /// Who pays: `None` for a claim.
@@ -238,13 +265,18 @@ impl Transaction {
     /// # Errors
     /// `from` has no key, or the signature is not its; a claim's must be zero.
     pub fn verify_signature(&self) -> Result<(), TxError> {
+        self.verify_signature_over(&self.id())
+    }
+
+    /// The same for who knows the id.
+    pub(crate) fn verify_signature_over(&self, id: &Digest) -> Result<(), TxError> {
         let Some(from) = self.from() else {
             return if self.signature == [0; 64] { Ok(()) } else { Err(TxError::ClaimSigned) };
         };
         let key = from.key().ok_or(TxError::NoKey(from))?;
         let signature = schnorr::Signature::from_slice(&self.signature).map_err(|_| TxError::Signature(from))?;
         crate::script::secp()
-            .verify_schnorr(&signature, &Message::from_digest(self.id().0), &key)
+            .verify_schnorr(&signature, &Message::from_digest(id.0), &key)
             .map_err(|_| TxError::Signature(from))
     }
 }

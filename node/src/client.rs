@@ -141,6 +141,14 @@ impl MemberClient {
         self.0.post("/transactions", &SubmitRequest { hex }, SHORT).await
     }
 
+    /// Hands in signed transactions, at most [`BATCH_MAX`]; the outcomes are in the same order.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn submit_batch(&self, hex: Vec<String>) -> Result<Vec<SubmitOutcome>, ApiError> {
+        self.0.post("/transactions/batch", &SubmitBatchRequest { hex }, SHORT).await
+    }
+
     /// Where a transaction stands; waits up to `wait` for it to be final.
     ///
     /// # Errors

@@ -200,10 +200,10 @@ impl ChainStore {
                 let receipts = serde_json::to_vec(&entry.applied.receipts).unwrap_or_default();
                 writes.add_put(RECEIPTS, &key(header.height), &receipts);
             }
-            for (index, transaction) in (0u32..).zip(&entry.block.transactions) {
+            for (index, id) in (0u32..).zip(&entry.applied.ids) {
                 let mut place = key(header.height).to_vec();
                 place.extend_from_slice(&index.to_be_bytes());
-                writes.add_put(TRANSACTIONS, transaction.id().as_bytes(), &place);
+                writes.add_put(TRANSACTIONS, id.as_bytes(), &place);
             }
             at = Tip::new(*header, at.view);
         }

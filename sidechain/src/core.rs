@@ -6,17 +6,19 @@ use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
 use crate::mempool::{Mempool, PoolError};
 use crate::ports::{BitcoinPort, FinalizedPort};
+use crate::proofs::{ForkError, ForkProof, Proofs};
+use crate::signatures::Signatures;
 use crate::tree::{Branch, Tree};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 use windlass_ledger::{
-    Applied, ApplyError, BitcoinInputs, Block, BlockError, DecodeError, Genesis, MAX_TRANSACTION_BYTES, NonceError,
-    StateRead, Transaction, TxError, query,
+    Admission, Applied, ApplyError, BitcoinInputs, Block, BlockError, Checked, DecodeError, Genesis, Header,
+    MAX_TRANSACTION_BYTES, NonceError, StateRead, Transaction, TxError, query,
 };
-use windlass_types::{Amount, BtcHeight, Digest, SideHeight};
+use windlass_types::{Amount, BtcHeight, ChainId, Digest, SideHeight};
 
 /// Why a transaction was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,8 @@ pub enum SubmitError {
 /// See the module's head.
 pub(crate) struct Core {
     pub genesis: Arc<Genesis>,
+    pub chain_id: ChainId,
+    pub signatures: Signatures,
     pub chain: Arc<ChainStore>,
     pub tree: Tree,
     pub pool: Mempool,
@@ -66,11 +70,11 @@ pub(crate) struct Core {
     /// How often this anchor has hurried the chain; see [`Core::hurry_for_anchor`].
     pub anchor_tries: Mutex<(BtcHeight, u32)>,
     /// Transactions to be told to the other members.
-    pub outbox: mpsc::UnboundedSender<Arc<Transaction>>,
+    pub outbox: mpsc::UnboundedSender<Arc<Checked>>,
     /// How many transactions this machine puts into a block within a proposer's time.
     pub budget: Budget,
     pub trouble: Mutex<Option<String>>,
-    pub misbehaviour: Mutex<Vec<Misbehaviour>>,
+    pub proofs: Proofs,
 }
 
 /// A member signed what no honest member signs. The proof convinces whoever knows the members.
@@ -84,6 +88,24 @@ pub struct Misbehaviour {
     pub view: u64,
     /// Both signed votes, in the engine's encoding.
     pub proof: Vec<u8>,
+}
+
+impl Misbehaviour {
+    pub(crate) const TWO_BLOCKS: &'static str = "voted for two blocks in one round";
+    pub(crate) const TWO_FINAL: &'static str = "made two blocks final in one round";
+    pub(crate) const GAVE_UP: &'static str = "gave up a round that it made final";
+    pub(crate) const WHATS: [&'static str; 3] = [Self::TWO_BLOCKS, Self::TWO_FINAL, Self::GAVE_UP];
+}
+
+/// Why a header that is said to be final was not looked into.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// It proves nothing.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] ChainStoreError),
 }
 
 /// A proposer's measure: a block that takes too long to make comes too late, again and again.
@@ -122,8 +144,12 @@ impl Budget {
 /// turn, and an anchor that no leader can propose doesn't keep the chain running.
 const MAX_ANCHOR_TRIES: u32 = 8;
 
-/// Misbehaviour that is remembered; one proof says as much as a thousand.
-const MAX_MISBEHAVIOUR: usize = 64;
+fn decode(bytes: &[u8]) -> Result<Transaction, SubmitError> {
+    if bytes.len() > MAX_TRANSACTION_BYTES {
+        return Err(SubmitError::TooLong { bytes: bytes.len() });
+    }
+    Ok(Transaction::decode(bytes)?)
+}
 
 impl Core {
     /// Notes why this member can't go on, for those who ask.
@@ -131,14 +157,20 @@ impl Core {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Notes the first proof of each kind against each member.
-    pub fn note_misbehaviour(&self, found: Misbehaviour) {
-        let mut list = self.misbehaviour.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = list.iter().any(|known| known.member == found.member && known.what == found.what);
-        if !is_known && list.len() < MAX_MISBEHAVIOUR {
-            error!(member = found.member, what = found.what, view = found.view, "a member broke its promise");
-            list.push(found);
+    /// Hears that `header` is final, with its proof. Returns what proves a fork, if it shows one.
+    pub fn note_final(&self, header: &Header, certificate: &[u8]) -> Result<Option<ForkProof>, NoteError> {
+        if header.height > self.height.get() {
+            return Ok(None);
         }
+        let Some((block, own)) = self.chain.block(header.height)? else { return Ok(None) };
+        if block.header == *header {
+            return Ok(None);
+        }
+        let proof = ForkProof { first: (block.header, own), second: (*header, certificate.to_vec()) };
+        let identities: Vec<[u8; 32]> = self.genesis.members.iter().map(|member| member.identity).collect();
+        let culprits = proof.verify(&identities, self.chain_id)?;
+        self.proofs.note_fork(&proof, &culprits);
+        Ok(Some(proof))
     }
 
     /// Whether the anchor that this member could back is a reason to go on at once.
@@ -154,51 +186,105 @@ impl Core {
 
     /// Takes bytes from outside.
     pub fn submit_bytes(&self, bytes: &[u8], own: bool) -> Result<Digest, SubmitError> {
-        if bytes.len() > MAX_TRANSACTION_BYTES {
-            return Err(SubmitError::TooLong { bytes: bytes.len() });
-        }
-        self.submit(Transaction::decode(bytes)?, own)
+        self.submit(decode(bytes)?, own)
+    }
+
+    /// As [`Self::submit_bytes`], for many; the outcomes are in the same order.
+    pub fn submit_all_bytes(&self, list: &[Vec<u8>], own: bool) -> Vec<Result<Digest, SubmitError>> {
+        let decoded: Vec<Result<Transaction, SubmitError>> = list.iter().map(|bytes| decode(bytes)).collect();
+        let good: Vec<Transaction> = decoded.iter().flatten().cloned().collect();
+        let mut taken = self.submit_all(good, own).into_iter();
+        let of = |decoded: Result<Transaction, SubmitError>| match decoded {
+            Ok(_) => taken.next().expect("each good one has its outcome"),
+            Err(error) => Err(error),
+        };
+        decoded.into_iter().map(of).collect()
     }
 
     /// Takes a transaction: checks it against the finalised state and the pool, and tells the
     /// other members if it is this member's own.
     pub fn submit(&self, transaction: Transaction, own: bool) -> Result<Digest, SubmitError> {
-        let bytes = transaction.encode().len();
+        self.submit_all(vec![transaction], own).remove(0)
+    }
+
+    /// As [`Self::submit`], for many: their signatures are checked on all cores. The outcomes are in the same order.
+    pub fn submit_all(&self, list: Vec<Transaction>, own: bool) -> Vec<Result<Digest, SubmitError>> {
+        let chain = self.chain_id;
+        let mut outcomes: Vec<Result<Digest, SubmitError>> = Vec::with_capacity(list.len());
+        let mut unknown: Vec<Transaction> = Vec::new();
+        let mut places: Vec<(usize, Digest)> = Vec::new();
+        for transaction in list {
+            let id = transaction.id();
+            if transaction.chain != chain {
+                outcomes.push(Err(TxError::ForeignChain { expected: chain, found: transaction.chain }.into()));
+                continue;
+            }
+            if !self.pool.note(&id, own) {
+                places.push((outcomes.len(), id));
+                unknown.push(transaction);
+            }
+            outcomes.push(Ok(id));
+        }
+        let checked = self.signatures.check(unknown);
+        let view = self.chain.view();
+        let mut admission = Admission::new(&self.genesis, &*view);
+        for ((place, id), checked) in places.into_iter().zip(checked) {
+            let taken = match (checked, &mut admission) {
+                (Err(error), _) => Err(self.refusal(&id, error)),
+                (_, Err(error)) => Err(error.clone().into()),
+                (Ok(checked), Ok(admission)) => self.take(checked, own, &*view, admission),
+            };
+            outcomes[place] = taken;
+        }
+        outcomes
+    }
+
+    /// Takes a transaction whose signature holds.
+    fn take(
+        &self,
+        checked: Arc<Checked>,
+        own: bool,
+        view: &dyn StateRead,
+        admission: &mut Admission<'_>,
+    ) -> Result<Digest, SubmitError> {
+        let (id, bytes) = (checked.id(), checked.bytes());
         if bytes > MAX_TRANSACTION_BYTES {
             return Err(SubmitError::TooLong { bytes });
         }
-        let id = transaction.id();
-        if !self.pool.contains(&id) {
-            self.admit(&id, &transaction)?;
-        }
-        let shared = own.then(|| Arc::new(transaction.clone()));
-        if self.pool.insert(id, transaction, bytes, own)?
-            && let Some(transaction) = shared
-        {
-            // Fails only while the member stops.
-            let _ = self.outbox.send(transaction);
+        self.admit(&checked, view, admission)?;
+        if self.pool.insert(checked.clone(), own)? {
+            self.signatures.remember(&checked);
+            if own {
+                // Fails only while the member stops.
+                let _ = self.outbox.send(checked);
+            }
         }
         Ok(id)
     }
 
-    fn admit(&self, id: &Digest, transaction: &Transaction) -> Result<(), SubmitError> {
-        let view = self.chain.view();
-        match windlass_ledger::check(&self.genesis, &*view, transaction) {
-            Ok(()) => Ok(self.afford(&*view, transaction)?),
+    fn admit(&self, checked: &Checked, view: &dyn StateRead, admission: &mut Admission<'_>) -> Result<(), SubmitError> {
+        let transaction = checked.transaction();
+        match admission.check(checked) {
+            Ok(()) => Ok(self.afford(view, transaction)?),
             // The account's earlier transactions wait here too, and open the window.
             Err(TxError::NonceAhead { next, found }) => {
                 let from = transaction.from().ok_or(TxError::NonceAhead { next, found })?;
-                let nonces = query::account(&*view, &from).map_err(TxError::State)?.nonces;
+                let nonces = query::account(view, &from).map_err(TxError::State)?.nonces;
                 if self.pool.nonces(&from, nonces).take(found) == Err(NonceError::Ahead) {
                     return Err(TxError::NonceAhead { next, found }.into());
                 }
-                transaction.verify_signature()?;
-                Ok(self.afford(&*view, transaction)?)
+                Ok(self.afford(view, transaction)?)
             }
-            Err(error) => Err(match self.chain.location(id)? {
-                Some(place) => SubmitError::Final(place.height),
-                None => error.into(),
-            }),
+            Err(error) => Err(self.refusal(&checked.id(), error)),
+        }
+    }
+
+    /// The rules refuse transaction `id`: because it is final already, or for another reason.
+    fn refusal(&self, id: &Digest, error: TxError) -> SubmitError {
+        match self.chain.location(id) {
+            Ok(Some(place)) => SubmitError::Final(place.height),
+            Ok(None) => error.into(),
+            Err(error) => error.into(),
         }
     }
 
@@ -225,9 +311,8 @@ impl Core {
         let most = usize::try_from(self.genesis.params.max_block_txs).unwrap_or(usize::MAX);
         let count = most.min(self.budget.get());
         let chosen = self.pool.select(count, MAX_BODY_BYTES, |id| parent.includes(id));
-        let transactions: Vec<Transaction> = chosen.iter().map(|waiting| (*waiting.transaction).clone()).collect();
         let make = |inputs: BitcoinInputs| {
-            windlass_ledger::build(&self.genesis, &*parent.view, &parent.header, inputs, transactions.clone())
+            windlass_ledger::build_checked(&self.genesis, &*parent.view, &parent.header, inputs, &chosen)
         };
         let (block, applied, left_out) = match make(inputs.clone()) {
             Err(error) if !inputs.is_empty() => {
@@ -245,10 +330,15 @@ impl Core {
         Ok(block)
     }
 
+    /// Executes `block` on `parent`. Its signatures are checked first, those that aren't known here.
+    pub fn judge(&self, parent: &Branch, block: &Block) -> Result<Applied, BlockError> {
+        let checked = self.signatures.of_block(block);
+        windlass_ledger::apply_checked(&self.genesis, &*parent.view, &parent.header, block, &checked)
+    }
+
     /// Executes `block` on `parent` and keeps what it does.
     pub fn execute(&self, parent: &Branch, block: &Arc<Block>) -> Result<Arc<Applied>, BlockError> {
-        let applied = windlass_ledger::apply(&self.genesis, &*parent.view, &parent.header, block)?;
-        let applied = Arc::new(applied);
+        let applied = Arc::new(self.judge(parent, block)?);
         self.tree.insert(block.clone(), applied.clone());
         Ok(applied)
     }
@@ -257,14 +347,21 @@ impl Core {
     /// would take, or a newer anchor.
     pub fn has_news(&self, digest: &Digest) -> bool {
         let Some(branch) = self.tree.branch(digest) else { return false };
+        let mut admission = match Admission::new(&self.genesis, &*branch.view) {
+            Ok(admission) => admission,
+            Err(error) => {
+                warn!(%error, "can't read the state");
+                return false;
+            }
+        };
         while let Some(waiting) = self.pool.first_awake(|id| branch.includes(id)) {
-            match windlass_ledger::check(&self.genesis, &*branch.view, &waiting.transaction) {
+            match admission.check(&waiting) {
                 Ok(()) => return true,
                 Err(TxError::State(error)) => {
                     warn!(%error, "can't read the state");
                     return false;
                 }
-                Err(error) => self.pool.refused(&waiting.id, &error),
+                Err(error) => self.pool.refused(&waiting.id(), &error),
             }
         }
         false
@@ -278,7 +375,7 @@ impl Core {
         let height = tip.header.height;
         self.tree.advance(tip);
         for entry in blocks {
-            self.pool.finalised(&entry.block);
+            self.pool.finalised(&entry.block, &entry.applied.ids);
         }
         self.network_height.update(|known| known.max(height));
         self.height.update(|_| height);

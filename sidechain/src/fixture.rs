@@ -37,19 +37,25 @@ pub fn account(name: u8) -> AccountId {
 }
 
 pub fn genesis() -> Genesis {
-    let members = (0..MEMBERS)
+    genesis_of(MEMBERS)
+}
+
+pub fn genesis_of(count: usize) -> Genesis {
+    let members: Vec<GenesisMember> = (0..count)
         .map(|index| GenesisMember {
             name: format!("f{}", index + 1),
             identity: identity_of(&seed(index)),
             emergency_key: account(200 + u8::try_from(index).expect("few members")).bytes,
         })
         .collect();
-    let params = Params { anchor_depth: Blocks::new(1), ..Params::default() };
+    let threshold = u16::try_from(count - (count - 1) / 3).expect("few members");
+    let emergency_threshold = threshold;
+    let params = Params { anchor_depth: Blocks::new(1), emergency_threshold, ..Params::default() };
     let genesis = Genesis {
         version: VERSION,
         network: ChainNetwork::Regtest,
         members,
-        threshold: 3,
+        threshold,
         treasury_key: account(250).bytes,
         start: BlockRef::new(BtcHeight::new(START), BlockHash::all_zeros()),
         params,
@@ -74,36 +80,72 @@ pub fn config(index: usize, addresses: &[SocketAddr], dir: &Path, timing: Timing
 
 /// A Bitcoin that every member agrees with.
 #[derive(Clone, Default)]
-pub struct FakeBitcoin(Arc<Mutex<Vec<BitcoinBlock>>>);
+pub struct FakeBitcoin(Arc<Mutex<Chain>>);
+
+#[derive(Default)]
+struct Chain {
+    blocks: Vec<BitcoinBlock>,
+    /// The newest so many blocks are not buried deep enough for members to anchor to.
+    hidden: usize,
+    reorgs: u32,
+}
+
+impl Chain {
+    fn offered(&self) -> &[BitcoinBlock] {
+        &self.blocks[..self.blocks.len().saturating_sub(self.hidden)]
+    }
+}
 
 impl FakeBitcoin {
+    /// The newest block that is buried deep enough.
     pub fn tip(&self) -> BtcHeight {
-        BtcHeight::new(START + u32::try_from(self.0.lock().expect("no panic").len()).expect("short"))
+        BtcHeight::new(START + u32::try_from(self.0.lock().expect("no panic").offered().len()).expect("short"))
+    }
+
+    /// From now on the newest `count` blocks are not deep enough.
+    pub fn hide(&self, count: usize) {
+        self.0.lock().expect("no panic").hidden = count;
+    }
+
+    /// Replaces the blocks that are not deep enough by as many and one more.
+    pub fn reorg(&self) {
+        let count = {
+            let mut chain = self.0.lock().expect("no panic");
+            let kept = chain.offered().len();
+            let count = chain.blocks.len() - kept;
+            chain.blocks.truncate(kept);
+            chain.reorgs += 1;
+            count
+        };
+        for _ in 0..=count {
+            self.mine(Vec::new());
+        }
     }
 
     /// Mines a block with `transactions`; returns it and its height.
     pub fn mine(&self, transactions: Vec<bitcoin::Transaction>) -> (BitcoinBlock, BtcHeight) {
-        let mut blocks = self.0.lock().expect("no panic");
-        let number = u32::try_from(blocks.len()).expect("short");
-        let prev_blockhash = blocks.last().map_or_else(BlockHash::all_zeros, BitcoinBlock::block_hash);
+        let mut chain = self.0.lock().expect("no panic");
+        let number = u32::try_from(chain.blocks.len()).expect("short");
+        let prev_blockhash = chain.blocks.last().map_or_else(BlockHash::all_zeros, BitcoinBlock::block_hash);
         let mut txdata = vec![coinbase(number)];
         txdata.extend(transactions);
         let header = BitcoinHeader {
             version: Version::ONE,
             prev_blockhash,
             merkle_root: TxMerkleNode::all_zeros(),
-            time: number,
+            time: number + (chain.reorgs << 16),
             bits: CompactTarget::from_consensus(0x207f_ffff),
             nonce: 0,
         };
         let mut block = BitcoinBlock { header, txdata };
         block.header.merkle_root = block.compute_merkle_root().expect("not empty");
-        blocks.push(block.clone());
+        chain.blocks.push(block.clone());
         (block, BtcHeight::new(START + number + 1))
     }
 
     fn inputs(&self, view: &dyn StateRead, parent: &Header, to: Option<usize>) -> BitcoinInputs {
-        let blocks = self.0.lock().expect("no panic");
+        let chain = self.0.lock().expect("no panic");
+        let blocks = chain.offered();
         let from = usize::try_from(parent.anchor.height.get() - START).expect("small");
         let to = to.unwrap_or(blocks.len()).min(blocks.len()).min(from + MAX_INPUT_BLOCKS);
         let list: Vec<(BtcHeight, &BitcoinBlock)> = (from..to)
@@ -182,7 +224,12 @@ pub fn transfer(genesis: &Genesis, from: u8, to: u8, nonce: u64, sat: u64) -> Tr
 
 /// If a batch is in flight, confirms it on Bitcoin.
 pub fn confirm_batch(bitcoin: &FakeBitcoin, genesis: &Genesis, handle: &Handle) -> bool {
-    match query::batch(&*handle.view()).expect("a readable state") {
+    confirm_batch_in(bitcoin, genesis, &*handle.view())
+}
+
+/// The same in the state `view`.
+pub fn confirm_batch_in(bitcoin: &FakeBitcoin, genesis: &Genesis, view: &dyn StateRead) -> bool {
+    match query::batch(view).expect("a readable state") {
         Some(batch) => {
             bitcoin.mine(vec![batch.transaction(genesis).expect("good keys")]);
             true

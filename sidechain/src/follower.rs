@@ -94,7 +94,7 @@ impl Follower {
         windlass_light::verify_with(&self.committee, self.chain, &block, &certificate)?;
         let applied = windlass_ledger::apply(&self.genesis, &*self.view(), &self.tip, &block)
             .map_err(|source| FollowError::Rules { height: header.height, source })?;
-        Arc::make_mut(&mut self.ahead).merge(applied.changes.clone());
+        Arc::make_mut(&mut self.ahead).merge((*applied.changes).clone());
         self.tip = block.header;
         Ok(Finalised { block, certificate, applied: Arc::new(applied) })
     }

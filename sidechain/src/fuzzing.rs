@@ -1,10 +1,10 @@
 //! For `windlass-fuzz` alone: the decoders of this crate that are not public, and a certificate to begin
 //! with. No part of its interface.
 
+use crate::IdentitySeed;
 use crate::chain_store::{self, ChainStore};
 use crate::engine::block::Sealed;
 use crate::engine::committee::{Committee, EPOCH, Votes, private_key};
-use crate::{IdentitySeed, identity_of};
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_consensus::simplex::types::{Finalize, Proposal};
 use commonware_consensus::types::{Round, View};
@@ -36,9 +36,9 @@ pub fn gossip(bytes: &[u8]) {
     assert!(list.iter().all(|transaction| transaction.id() == transaction.id()));
 }
 
-/// The certificate of a block that all members with these seeds vote for.
+/// The certificate of a block that the members with these seeds, a quorum, vote for.
 pub fn certificate(seeds: &[IdentitySeed], genesis: &Genesis, block: &Block) -> Vec<u8> {
-    let identities: Vec<[u8; 32]> = seeds.iter().map(identity_of).collect();
+    let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
     let committee = Committee::new(&identities).expect("members");
     let schemes: Vec<_> = seeds
         .iter()

@@ -1,7 +1,8 @@
 //! A running member, as the rest of its process sees it.
 
 use crate::chain_store::{ChainStore, ChainStoreError};
-use crate::core::{Core, Misbehaviour, SubmitError};
+use crate::core::{Core, Misbehaviour, NoteError, SubmitError};
+use crate::proofs::ForkProof;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 use windlass_ledger::{Block, Genesis, Header, StateError, StateRead, Transaction, query};
@@ -39,6 +40,11 @@ impl Handle {
         Self { core }
     }
 
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// Takes a transaction for the next blocks and tells the other members of it.
     ///
     /// # Errors
@@ -53,6 +59,12 @@ impl Handle {
     /// Also: too long, or no canonical encoding.
     pub fn submit_bytes(&self, bytes: &[u8]) -> Result<Digest, SubmitError> {
         self.core.submit_bytes(bytes, true)
+    }
+
+    /// As [`Self::submit_bytes`], for many at once; the outcomes are in the same order. Their signatures are
+    /// checked on all cores while the caller waits: in async code, call it where blocking is allowed.
+    pub fn submit_all_bytes(&self, list: &[Vec<u8>]) -> Vec<Result<Digest, SubmitError>> {
+        self.core.submit_all_bytes(list, true)
     }
 
     /// The lowest nonce that `account` has not used, those that wait here counted as used.
@@ -142,9 +154,24 @@ impl Handle {
         self.core.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What members were caught signing that no honest member signs, since this one started.
+    /// What members were caught signing that no honest member signs. The proofs are in the member's directory.
     pub fn misbehaviour(&self) -> Vec<Misbehaviour> {
-        self.core.misbehaviour.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.core.proofs.misbehaviour()
+    }
+
+    /// Says that two blocks were made final at one height, and where the proof is. From then on what is final
+    /// means nothing: sign nothing for this chain.
+    pub fn fork(&self) -> Option<String> {
+        self.core.proofs.fork()
+    }
+
+    /// Hears from anyone that `header` is final. If another block is final at its height here, and both
+    /// certificates hold, that is a fork: it becomes a proof file, and [`Self::fork`] says so.
+    ///
+    /// # Errors
+    /// It contradicts this member's chain, but its certificate does not hold; or the store failed.
+    pub fn note_final(&self, header: &Header, certificate: &[u8]) -> Result<Option<ForkProof>, NoteError> {
+        self.core.note_final(header, certificate)
     }
 
     /// The chain's genesis.

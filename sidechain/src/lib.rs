@@ -58,6 +58,8 @@ mod links;
 mod member;
 mod mempool;
 mod ports;
+mod proofs;
+mod signatures;
 mod tree;
 
 #[cfg(test)]
@@ -65,15 +67,17 @@ mod fixture;
 #[cfg(test)]
 mod light_tests;
 #[cfg(test)]
-mod measure_tests;
-#[cfg(test)]
 mod network_tests;
+#[cfg(test)]
+mod simulation_faults_tests;
+#[cfg(test)]
+mod simulation_lies_tests;
 #[cfg(test)]
 mod simulation_tests;
 
 pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
 pub use config::{IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing};
-pub use core::{Misbehaviour, SubmitError};
+pub use core::{Misbehaviour, NoteError, SubmitError};
 pub use engine::committee::identity_of;
 pub use engine::lines::JoinError;
 pub use follower::{FollowError, Follower, follow_into};
@@ -83,6 +87,7 @@ pub use links::{LinkError, LinkSender, Links, To};
 pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError, VOTED_FILE};
 pub use mempool::PoolError;
 pub use ports::{BitcoinPort, FinalizedPort, NoPorts};
+pub use proofs::{ForkError, ForkProof, PROOFS_DIR};
 pub use windlass_light::{CertificateError, CommitteeError, signers, verify_block};
 
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _};

@@ -12,6 +12,8 @@ use crate::level::Level;
 use crate::links::{self, Links};
 use crate::mempool::Mempool;
 use crate::ports::{BitcoinPort, FinalizedPort};
+use crate::proofs::{PROOFS_DIR, Proofs};
+use crate::signatures::{MAX_REMEMBERED, Signatures};
 use crate::tree::Tree;
 use commonware_cryptography::Signer as _;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
@@ -63,6 +65,14 @@ pub enum StartError {
     JournalLost {
         /// Where the journal was.
         journal: PathBuf,
+    },
+    /// The proofs against members can't be read.
+    #[error("can't read {}: {source}", path.display())]
+    Proofs {
+        /// Where they are.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
     },
     /// The mark that this member has voted can't be read.
     #[error("can't read {}: {source}", path.display())]
@@ -194,10 +204,13 @@ where
             return Err(StartError::JournalLost { journal: dir.join(ENGINE_DIR).join(engine::JOURNAL) });
         }
         if !voted {
-            mark_voted_later(context.child("mark"), dir, self.place.storage.clone(), chain_id);
+            mark_voted_later(context.child("mark"), dir.clone(), self.place.storage.clone(), chain_id);
         }
         info!(chain = %chain_id, height = %chain.tip().height, "agreement starts");
-        let (core, outbox) = core(genesis.clone(), chain, self.beacon, bitcoin, finalized, self.place.config.timing);
+        let proofs = dir.join(PROOFS_DIR);
+        let proofs = Proofs::open(&dir).map_err(|source| StartError::Proofs { path: proofs, source })?;
+        let timing = self.place.config.timing;
+        let (core, outbox) = core(genesis.clone(), chain, proofs, self.beacon, (bitcoin, finalized), timing);
         let seat = Seat {
             scheme: self
                 .place
@@ -230,16 +243,18 @@ where
 fn core(
     genesis: Arc<Genesis>,
     chain: Arc<ChainStore>,
+    proofs: Proofs,
     beacon: Arc<Beacon>,
-    bitcoin: Arc<dyn BitcoinPort>,
-    finalized: Arc<dyn FinalizedPort>,
+    (bitcoin, finalized): (Arc<dyn BitcoinPort>, Arc<dyn FinalizedPort>),
     timing: Timing,
-) -> (Arc<Core>, mpsc::UnboundedReceiver<Arc<windlass_ledger::Transaction>>) {
+) -> (Arc<Core>, mpsc::UnboundedReceiver<Arc<windlass_ledger::Checked>>) {
     let (outbox, receiver) = mpsc::unbounded_channel();
     let tip = chain.tip_view();
     let (height, anchor) = (tip.header.height, tip.header.anchor.height);
     beacon.note_own(height);
     let core = Core {
+        chain_id: genesis.chain_id(),
+        signatures: Signatures::new(MAX_REMEMBERED),
         genesis,
         chain,
         tree: Tree::new(tip),
@@ -256,7 +271,7 @@ fn core(
         outbox,
         budget: Budget::new(),
         trouble: Mutex::new(None),
-        misbehaviour: Mutex::default(),
+        proofs,
     };
     (Arc::new(core), receiver)
 }

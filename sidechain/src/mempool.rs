@@ -4,9 +4,9 @@
 //! nonce is open then, and the account has what all of them take. Every member has its own pool; they gossip.
 
 use crate::level::Level;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use windlass_ledger::{Block, Nonces, Transaction, TxError};
+use windlass_ledger::{Block, Checked, Nonces, TxError};
 use windlass_types::{AccountId, AssetId, Digest, SideHeight};
 
 /// Most transactions that wait.
@@ -36,18 +36,12 @@ pub enum PoolError {
     Full,
 }
 
-/// A transaction that waits.
-#[derive(Debug, Clone)]
-pub(crate) struct Waiting {
-    pub id: Digest,
-    pub transaction: Arc<Transaction>,
-    pub bytes: usize,
-}
-
 struct Entry {
-    waiting: Waiting,
+    waiting: Arc<Checked>,
     /// Submitted to this very member, which repeats it to the others until it is final.
     own: bool,
+    /// Was there when the own ones were last repeated.
+    aged: bool,
     /// Was refused by the newest state, but may be good after the next block.
     asleep: bool,
     /// The newest final block when it came.
@@ -57,10 +51,10 @@ struct Entry {
 #[derive(Default)]
 struct Inner {
     entries: BTreeMap<u64, Entry>,
-    by_id: BTreeMap<Digest, u64>,
+    by_id: HashMap<Digest, u64>,
     by_nonce: BTreeMap<(AccountId, u64), Digest>,
     /// How many wait, and their bytes.
-    per_account: BTreeMap<AccountId, (usize, usize)>,
+    per_account: HashMap<AccountId, (usize, usize)>,
     bytes: usize,
     next: u64,
     height: SideHeight,
@@ -120,7 +114,7 @@ impl Mempool {
         let mut sums = BTreeMap::new();
         for entry in others.filter_map(|at| inner.entries.get(at)).filter(|entry| !entry.asleep) {
             // One whose sums overflow was never checked, and can't be afforded.
-            for (asset, units) in entry.waiting.transaction.body.outflow().unwrap_or_default() {
+            for (asset, units) in entry.waiting.transaction().body.outflow().unwrap_or_default() {
                 let sum = sums.entry(asset).or_insert(0_u64);
                 *sum = sum.saturating_add(units);
             }
@@ -128,16 +122,19 @@ impl Mempool {
         sums
     }
 
+    /// Whether transaction `id` waits. If it does and was now submitted to this very member, it is its own.
+    pub fn note(&self, id: &Digest, own: bool) -> bool {
+        self.lock().note(id, own)
+    }
+
     /// Takes a transaction that was checked. `Ok(false)` if it waits already.
-    pub fn insert(&self, id: Digest, transaction: Transaction, bytes: usize, own: bool) -> Result<bool, PoolError> {
+    pub fn insert(&self, waiting: Arc<Checked>, own: bool) -> Result<bool, PoolError> {
+        let (id, bytes) = (waiting.id(), waiting.bytes());
         let mut inner = self.lock();
-        if let Some(&place) = inner.by_id.get(&id) {
-            if let Some(entry) = inner.entries.get_mut(&place) {
-                entry.own |= own;
-            }
+        if inner.note(&id, own) {
             return Ok(false);
         }
-        let slot = transaction.from().zip(transaction.nonce());
+        let slot = waiting.transaction().from().zip(waiting.transaction().nonce());
         if let Some(other) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
             // One that the state refuses may be replaced: else it would block the account.
             if !inner.is_asleep(&other) {
@@ -163,9 +160,8 @@ impl Mempool {
         inner.bytes += bytes;
         inner.by_id.insert(id, place);
         inner.forget_dropped(&id);
-        let waiting = Waiting { id, transaction: Arc::new(transaction), bytes };
         let since = inner.height;
-        inner.entries.insert(place, Entry { waiting, own, asleep: false, since });
+        inner.entries.insert(place, Entry { waiting, own, aged: false, asleep: false, since });
         drop(inner);
         self.bump();
         Ok(true)
@@ -173,18 +169,18 @@ impl Mempool {
 
     /// The oldest transactions that are awake and that `skip` doesn't name, up to the bounds; an
     /// account's own in the order of their nonces.
-    pub fn select(&self, count: usize, bytes: usize, skip: impl Fn(&Digest) -> bool) -> Vec<Waiting> {
+    pub fn select(&self, count: usize, bytes: usize, skip: impl Fn(&Digest) -> bool) -> Vec<Arc<Checked>> {
         let mut room = bytes;
         let inner = self.lock();
-        let mut chosen: Vec<Waiting> = Vec::new();
+        let mut chosen: Vec<Arc<Checked>> = Vec::new();
         for entry in inner.entries.values() {
             if chosen.len() >= count {
                 break;
             }
-            if entry.asleep || entry.waiting.bytes > room || skip(&entry.waiting.id) {
+            if entry.asleep || entry.waiting.bytes() > room || skip(&entry.waiting.id()) {
                 continue;
             }
-            room -= entry.waiting.bytes;
+            room -= entry.waiting.bytes();
             chosen.push(entry.waiting.clone());
         }
         drop(inner);
@@ -193,22 +189,24 @@ impl Mempool {
     }
 
     /// The oldest transaction that isn't asleep and that `skip` doesn't name.
-    pub fn first_awake(&self, skip: impl Fn(&Digest) -> bool) -> Option<Waiting> {
+    pub fn first_awake(&self, skip: impl Fn(&Digest) -> bool) -> Option<Arc<Checked>> {
         let inner = self.lock();
-        inner.entries.values().find(|entry| !entry.asleep && !skip(&entry.waiting.id)).map(|e| e.waiting.clone())
+        inner.entries.values().find(|entry| !entry.asleep && !skip(&entry.waiting.id())).map(|e| e.waiting.clone())
     }
 
-    /// Own transactions that wait, to be told to the others again, up to `bytes`.
-    pub fn own(&self, bytes: usize) -> Vec<Waiting> {
+    /// Own transactions that waited when this was last asked, and still do, up to `bytes`: to be told to the
+    /// others again.
+    pub fn repeat(&self, bytes: usize) -> Vec<Arc<Checked>> {
         let mut room = bytes;
-        let inner = self.lock();
-        let fits = |waiting: &Waiting| {
-            let fits = waiting.bytes <= room;
-            room = room.saturating_sub(waiting.bytes);
-            fits
-        };
-        let mut fits = fits;
-        inner.entries.values().filter(|e| e.own).map(|e| e.waiting.clone()).take_while(|w| fits(w)).collect()
+        let mut inner = self.lock();
+        let mut found = Vec::new();
+        for entry in inner.entries.values_mut().filter(|entry| entry.own) {
+            if std::mem::replace(&mut entry.aged, true) && entry.waiting.bytes() <= room {
+                room -= entry.waiting.bytes();
+                found.push(entry.waiting.clone());
+            }
+        }
+        found
     }
 
     /// The state refused a transaction: drops it for good, or lets it sleep until the next block.
@@ -227,21 +225,21 @@ impl Mempool {
         }
     }
 
-    /// `block` is final: its transactions leave, and the sleepers wake if it did anything.
-    pub fn finalised(&self, block: &Block) {
+    /// `block`, whose transactions have these ids, is final: they leave, and the sleepers wake if it did anything.
+    pub fn finalised(&self, block: &Block, ids: &[Digest]) {
         let mut inner = self.lock();
         inner.height = block.header.height;
         inner.drop_stale();
         if block.transactions.is_empty() && block.inputs.is_empty() {
             return;
         }
-        for transaction in &block.transactions {
-            inner.remove(&transaction.id());
+        for (transaction, id) in block.transactions.iter().zip(ids) {
+            inner.remove(id);
             // Whoever used the nonce, it is used.
             let slot = transaction.from().zip(transaction.nonce());
             if let Some(loser) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
                 inner.remove(&loser);
-                inner.note_dropped(loser, format!("its nonce was used by {}", transaction.id()));
+                inner.note_dropped(loser, format!("its nonce was used by {id}"));
             }
         }
         for entry in inner.entries.values_mut() {
@@ -260,16 +258,16 @@ impl Mempool {
 }
 
 /// Puts each account's transactions into the order of their nonces, in the places they have.
-fn order_nonces(chosen: &mut [Waiting]) {
+fn order_nonces(chosen: &mut [Arc<Checked>]) {
     let mut places: BTreeMap<AccountId, Vec<usize>> = BTreeMap::new();
     for (place, waiting) in chosen.iter().enumerate() {
-        if let Some(account) = waiting.transaction.from() {
+        if let Some(account) = waiting.transaction().from() {
             places.entry(account).or_default().push(place);
         }
     }
     for places in places.into_values().filter(|places| places.len() > 1) {
-        let mut sorted: Vec<Waiting> = places.iter().map(|&place| chosen[place].clone()).collect();
-        sorted.sort_by_key(|waiting| waiting.transaction.nonce());
+        let mut sorted: Vec<Arc<Checked>> = places.iter().map(|&place| chosen[place].clone()).collect();
+        sorted.sort_by_key(|waiting| waiting.transaction().nonce());
         for (place, waiting) in places.into_iter().zip(sorted) {
             chosen[place] = waiting;
         }
@@ -277,6 +275,12 @@ fn order_nonces(chosen: &mut [Waiting]) {
 }
 
 impl Inner {
+    fn note(&mut self, id: &Digest, own: bool) -> bool {
+        let Some(entry) = self.by_id.get(id).and_then(|place| self.entries.get_mut(place)) else { return false };
+        entry.own |= own;
+        true
+    }
+
     fn is_asleep(&self, id: &Digest) -> bool {
         self.by_id.get(id).and_then(|place| self.entries.get(place)).is_some_and(|entry| entry.asleep)
     }
@@ -284,13 +288,13 @@ impl Inner {
     fn remove(&mut self, id: &Digest) {
         let Some(place) = self.by_id.remove(id) else { return };
         let Some(entry) = self.entries.remove(&place) else { return };
-        self.bytes = self.bytes.saturating_sub(entry.waiting.bytes);
-        let transaction = &entry.waiting.transaction;
+        self.bytes = self.bytes.saturating_sub(entry.waiting.bytes());
+        let transaction = entry.waiting.transaction();
         if let Some((account, nonce)) = transaction.from().zip(transaction.nonce()) {
             self.by_nonce.remove(&(account, nonce));
             if let Some((count, bytes)) = self.per_account.get_mut(&account) {
                 *count = count.saturating_sub(1);
-                *bytes = bytes.saturating_sub(entry.waiting.bytes);
+                *bytes = bytes.saturating_sub(entry.waiting.bytes());
                 if *count == 0 {
                     self.per_account.remove(&account);
                 }
@@ -313,7 +317,7 @@ impl Inner {
         while let Some((_, entry)) = self.entries.first_key_value()
             && self.height.get().saturating_sub(entry.since.get()) > MAX_WAITING_BLOCKS
         {
-            let id = entry.waiting.id;
+            let id = entry.waiting.id();
             self.remove(&id);
             self.note_dropped(id, format!("no block took it for {MAX_WAITING_BLOCKS} blocks"));
         }

@@ -1,16 +1,21 @@
 //! The pool: bounds, order, sleepers, replacement.
 
 use super::*;
-use crate::fixture::{account, genesis, transfer};
+use crate::fixture::{account, genesis, keypair, transfer};
 use bitcoin::Amount;
-use windlass_ledger::{BitcoinInputs, Header, TxBody, genesis_state};
+use windlass_ledger::{BitcoinInputs, Header, Transaction, TxBody, genesis_state};
 
 fn put(pool: &Mempool, transaction: &Transaction) -> Result<bool, PoolError> {
-    pool.insert(transaction.id(), transaction.clone(), transaction.encode().len(), false)
+    pool.insert(Arc::new(Checked::new(transaction.clone()).expect("a good signature")), false)
 }
 
-fn ids(list: &[Waiting]) -> Vec<Digest> {
-    list.iter().map(|waiting| waiting.id).collect()
+fn ids(list: &[Arc<Checked>]) -> Vec<Digest> {
+    list.iter().map(|waiting| waiting.id()).collect()
+}
+
+fn finalised(pool: &Mempool, block: &Block) {
+    let ids: Vec<Digest> = block.transactions.iter().map(Transaction::id).collect();
+    pool.finalised(block, &ids);
 }
 
 fn block(height: u64, transactions: Vec<Transaction>) -> Block {
@@ -68,9 +73,9 @@ fn sleepers_wake_when_something_happened() {
     assert_eq!(pool.select(10, usize::MAX, |_| false).len(), 2);
     pool.refused(&list[0].id(), &insufficient());
     pool.refused(&list[1].id(), &insufficient());
-    pool.finalised(&block(1, Vec::new()));
+    finalised(&pool, &block(1, Vec::new()));
     assert!(pool.first_awake(|_| false).is_none(), "nothing happened");
-    pool.finalised(&block(2, vec![transfer(&genesis, 3, 1, 0, 50)]));
+    finalised(&pool, &block(2, vec![transfer(&genesis, 3, 1, 0, 50)]));
     assert!(pool.first_awake(|_| false).is_some());
 }
 
@@ -79,7 +84,7 @@ fn what_can_never_be_final_goes_and_says_why() {
     let (pool, genesis) = (Mempool::default(), genesis());
     let (mine, winner) = (transfer(&genesis, 1, 2, 0, 5), transfer(&genesis, 1, 2, 0, 6));
     put(&pool, &mine).expect("room");
-    pool.finalised(&block(1, vec![winner.clone()]));
+    finalised(&pool, &block(1, vec![winner.clone()]));
     assert_eq!(pool.len(), 0);
     assert!(pool.dropped(&mine.id()).expect("it says why").contains(&winner.id().to_string()));
     let bad = transfer(&genesis, 1, 2, 1, 5);
@@ -88,32 +93,28 @@ fn what_can_never_be_final_goes_and_says_why() {
     assert!(pool.dropped(&bad.id()).is_some());
     let late = transfer(&genesis, 1, 2, 1, 7);
     put(&pool, &late).expect("room");
-    pool.finalised(&block(2 + MAX_WAITING_BLOCKS, Vec::new()));
+    finalised(&pool, &block(2 + MAX_WAITING_BLOCKS, Vec::new()));
     assert!(pool.dropped(&late.id()).is_some());
 }
 
 #[test]
 fn one_account_does_not_fill_the_pool() {
     let (pool, genesis) = (Mempool::default(), genesis());
-    // One signature is enough: the pool takes what was checked.
-    let model = transfer(&genesis, 1, 2, 0, 5);
-    let with = |nonce| {
-        let mut transaction = model.clone();
-        if let TxBody::Transfer { nonce: field, .. } = &mut transaction.body {
-            *field = nonce;
-        }
-        transaction
-    };
+    let with = |nonce| transfer(&genesis, 1, 2, nonce, 5);
     for nonce in 0..u64::try_from(MAX_WAITING_PER_ACCOUNT).expect("small") {
         put(&pool, &with(nonce)).expect("room");
     }
     assert_eq!(put(&pool, &with(1 << 20)), Err(PoolError::AccountFull));
-    let big = pool.insert(Digest([1; 32]), transfer(&genesis, 4, 2, 0, 5), MAX_WAITING_BYTES, false);
-    assert_eq!(big, Err(PoolError::Full));
-    let long = pool.insert(Digest([2; 32]), transfer(&genesis, 4, 2, 0, 5), MAX_WAITING_BYTES_PER_ACCOUNT, false);
-    assert_eq!(long, Ok(true));
-    let one_more = put(&pool, &transfer(&genesis, 4, 2, 1, 5));
-    assert_eq!(one_more, Err(PoolError::AccountFull), "its bytes are counted, too");
+    let sized = |nonce, bytes| {
+        let mut body = transfer(&genesis, 4, 2, nonce, 5).body;
+        if let TxBody::Transfer { memo, .. } = &mut body {
+            *memo = vec![0; bytes];
+        }
+        Transaction::signed(genesis.chain_id(), body, &keypair(4))
+    };
+    assert_eq!(put(&pool, &sized(0, MAX_WAITING_BYTES)), Err(PoolError::Full));
+    assert_eq!(put(&pool, &sized(0, MAX_WAITING_BYTES_PER_ACCOUNT - 1_000)), Ok(true));
+    assert_eq!(put(&pool, &sized(1, 1_000)), Err(PoolError::AccountFull), "its bytes are counted, too");
     put(&pool, &transfer(&genesis, 3, 2, 0, 5)).expect("room for others");
 }
 
@@ -131,4 +132,20 @@ fn nonces_of_a_deep_queue_open_one_after_the_other() {
     // One with a hole before it that is too far off does not count.
     put(&pool, &transfer(&genesis, 1, 2, 900, 5)).expect("the pool takes what was checked");
     assert_eq!(after(&pool).next(), 64);
+}
+
+#[test]
+fn own_transactions_are_repeated_once_they_have_waited() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let (mine, other) = (transfer(&genesis, 1, 2, 0, 5), transfer(&genesis, 3, 2, 0, 5));
+    put(&pool, &mine).expect("room");
+    put(&pool, &other).expect("room");
+    assert!(pool.note(&mine.id(), true));
+    assert!(!pool.note(&Digest::default(), true));
+    assert!(pool.repeat(usize::MAX).is_empty(), "it was told of a moment ago");
+    assert_eq!(ids(&pool.repeat(usize::MAX)), [mine.id()]);
+    assert!(pool.repeat(1).is_empty(), "no room");
+    assert_eq!(ids(&pool.repeat(usize::MAX)), [mine.id()]);
+    finalised(&pool, &block(1, vec![mine]));
+    assert!(pool.repeat(usize::MAX).is_empty());
 }

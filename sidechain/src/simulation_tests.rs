@@ -3,19 +3,15 @@
 //!
 //! `WINDLASS_SEED=7 cargo test -p windlass-sidechain simulation` replays one run.
 
-use crate::engine::committee::{Committee, private_key};
+use crate::engine::committee::private_key;
 use crate::engine::lines::{CHANNELS, Lines, quota};
 use crate::fixture::{self, FakeBitcoin, MEMBERS, balance, confirm_batch, deposit, genesis, transfer};
 use crate::member::{Joined, Place};
 use crate::{FinalizedPort, Handle, StartError, Timing, TxStatus, verify_block};
 use bitcoin::Amount;
-use commonware_codec::{DecodeExt as _, Encode as _};
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::types::{Notarize, Proposal, Vote};
+use commonware_cryptography::Signer as _;
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_cryptography::{Signer as _, sha256};
 use commonware_p2p::simulated::{self, Link, Oracle};
-use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_runtime::deterministic::{Config, Context, Runner};
 use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _};
 use commonware_utils::{NZUsize, probability};
@@ -26,13 +22,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use windlass_ledger::{Applied, Block, StateRead, query};
+use windlass_ledger::{Applied, Block, Header, StateRead, query};
 use windlass_store::OpenError;
 use windlass_types::{Digest, SideHeight};
 
 /// What all members ever called final. A second digest for a height is a fork.
 #[derive(Clone, Default)]
-struct History(Arc<Mutex<BTreeMap<SideHeight, (Digest, Digest)>>>);
+pub(crate) struct History(Arc<Mutex<BTreeMap<SideHeight, (Digest, Digest)>>>);
 
 /// One member's port: checks order, and the history.
 struct Witness {
@@ -51,39 +47,63 @@ impl FinalizedPort for Witness {
         let mut history = self.history.0.lock().expect("no panic");
         let found = *history.entry(header.height).or_insert((header.digest(), header.state_root));
         assert_eq!(found, (header.digest(), header.state_root), "a fork at {}", header.height);
+        check_books(&header, &*view);
         Box::pin(std::future::ready(()))
     }
 }
 
-/// What outlives the power: disks, Bitcoin, and what people remember.
-#[derive(Clone)]
-struct World {
-    dir: PathBuf,
-    bitcoin: FakeBitcoin,
-    history: History,
+/// The supply rule, counted anew: what all accounts have is the supply, the treasury is what stands against it,
+/// and the root is that of the entries themselves.
+fn check_books(header: &Header, view: &dyn StateRead) {
+    let accounts = query::accounts(view).expect("readable");
+    let sum: u64 = accounts.iter().map(|(_, account)| account.balance.to_sat()).sum();
+    assert_eq!(sum, header.supply.to_sat(), "the accounts at {}", header.height);
+    let treasury = query::treasury(view).expect("readable").map_or(Amount::ZERO, |coin| coin.amount);
+    assert_eq!(treasury, header.supply + header.owed, "the treasury at {}", header.height);
+    let entries = view.scan(windlass_ledger::keys::STATE).expect("readable");
+    let root = windlass_ledger::smt::root_of(entries.iter().map(|(key, value)| (key.as_slice(), value.as_slice())));
+    assert_eq!(root, header.state_root, "the root at {}", header.height);
 }
 
-struct Alive {
-    handle: Handle,
+/// What outlives the power: disks, Bitcoin, and what people remember.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub dir: PathBuf,
+    pub bitcoin: FakeBitcoin,
+    pub history: History,
+    pub heartbeat: Duration,
+}
+
+impl World {
+    pub fn new(dir: &Path) -> Self {
+        let heartbeat = Duration::from_millis(800);
+        Self { dir: dir.to_owned(), bitcoin: FakeBitcoin::default(), history: History::default(), heartbeat }
+    }
+}
+
+pub(crate) struct Alive {
+    pub handle: Handle,
     task: commonware_runtime::Handle<()>,
 }
 
-struct Network {
-    context: Context,
-    world: World,
-    oracle: Oracle<PublicKey, Context>,
-    keys: Vec<PublicKey>,
-    alive: Vec<Option<Alive>>,
+pub(crate) struct Network {
+    pub context: Context,
+    pub world: World,
+    pub oracle: Oracle<PublicKey, Context>,
+    pub keys: Vec<PublicKey>,
+    pub alive: Vec<Option<Alive>>,
+    /// What a liar knows of the others: the first member, while it lives.
+    pub spied: Arc<Mutex<Option<Handle>>>,
     lives: u64,
 }
 
 impl Network {
-    async fn new(context: Context, world: World) -> Self {
-        Self::with_liar(context, world, None).await
+    pub async fn new(context: Context, world: World) -> Self {
+        Self::without(context, world, None).await
     }
 
-    /// As [`Self::new`], but `liar` doesn't run our code.
-    async fn with_liar(context: Context, world: World, liar: Option<usize>) -> Self {
+    /// As [`Self::new`], but the member in one place doesn't run our code: see `simulation_lies_tests`.
+    pub async fn without(context: Context, world: World, liar: Option<usize>) -> Self {
         let keys: Vec<PublicKey> = (0..MEMBERS).map(|i| private_key(fixture::seed(i).bytes()).public_key()).collect();
         let config = simulated::Config {
             max_size: crate::MAX_MESSAGE_BYTES,
@@ -94,52 +114,29 @@ impl Network {
         let (network, oracle) =
             simulated::Network::new_with_peers(context.child("network"), config, keys.clone()).await;
         network.start();
-        let mut this = Self { context, world, oracle, keys, alive: Vec::new(), lives: 0 };
+        let mut this = Self { context, world, oracle, keys, alive: Vec::new(), spied: Arc::default(), lives: 0 };
         this.heal().await;
         for index in 0..MEMBERS {
-            let alive = if liar == Some(index) {
-                this.start_liar(index).await;
-                None
-            } else {
-                Some(this.start(index).await)
-            };
+            let alive = if liar == Some(index) { None } else { Some(this.start(index).await) };
             this.alive.push(alive);
         }
         this
     }
 
-    /// Votes for whatever it hears of, and for something else as well.
-    async fn start_liar(&self, index: usize) {
-        let control = self.oracle.control(self.keys[index].clone());
-        let (mut line, mut votes) = control.register(0, quota(0)).await.expect("the network runs");
-        let chain = genesis().chain_id();
-        let identities: Vec<[u8; 32]> = genesis().members.iter().map(|member| member.identity).collect();
-        let committee = Committee::new(&identities).expect("a committee");
-        let scheme = committee.signer(chain, private_key(fixture::seed(index).bytes())).expect("a member");
-        self.context.child("liar").spawn(move |_| async move {
-            while let Ok((_, message)) = votes.recv().await {
-                let Ok(Vote::Notarize(vote)) = Vote::<Scheme, sha256::Digest>::decode(message) else { continue };
-                let other = Proposal::new(vote.proposal.round, vote.proposal.parent, sha256::Digest([9; 32]));
-                for proposal in [vote.proposal, other] {
-                    let vote = Notarize::sign(&scheme, proposal).expect("a member signs");
-                    line.send(Recipients::All, Vote::Notarize(vote).encode(), true);
-                }
-            }
-        });
+    /// Connects all, with late and lost messages.
+    pub async fn heal(&self) {
+        self.link(|_| true, Duration::from_millis(10), Duration::from_millis(8)).await;
     }
 
-    /// Connects all, with late and lost messages.
-    async fn heal(&self) {
-        let link = Link {
-            latency: Duration::from_millis(10),
-            jitter: Duration::from_millis(8),
-            success_rate: probability!(0.98),
-        };
-        self.each_pair(|_, _| true, Some(link)).await;
+    /// Connects those that `which` names with all others anew, with other delays.
+    pub async fn link(&self, which: impl Fn(usize) -> bool, latency: Duration, jitter: Duration) {
+        self.each_pair(|a, b| which(a) || which(b), None).await;
+        let link = Link { latency, jitter, success_rate: probability!(0.98) };
+        self.each_pair(|a, b| which(a) || which(b), Some(link)).await;
     }
 
     /// Disconnects those on different sides.
-    async fn split(&self, side: impl Fn(usize) -> bool) {
+    pub async fn split(&self, side: impl Fn(usize) -> bool) {
         self.each_pair(|a, b| side(a) != side(b), None).await;
     }
 
@@ -158,7 +155,7 @@ impl Network {
         }
     }
 
-    async fn start(&mut self, index: usize) -> Alive {
+    pub async fn start(&mut self, index: usize) -> Alive {
         self.lives += 1;
         let dir = self.world.dir.join(format!("f{}", index + 1));
         std::fs::create_dir_all(&dir).expect("a writable directory");
@@ -173,7 +170,7 @@ impl Network {
         let (links, gossip) = (next(), next());
         let lines = Lines { votes, certificates, resolver, blocks, backfill, gossip };
         let addresses: Vec<SocketAddr> = vec![([127, 0, 0, 1], 1).into(); MEMBERS];
-        let timing = Timing::with_heartbeat(Duration::from_millis(800));
+        let timing = Timing::with_heartbeat(self.world.heartbeat);
         let mut place = Place::new(fixture::config(index, &addresses, &dir, timing)).expect("a member");
         place.storage = format!("f{}-", index + 1);
         let manager = self.oracle.manager();
@@ -193,25 +190,31 @@ impl Network {
             Err(StartError::Open(OpenError::InUse { .. })) => panic!("member {index} is not dead yet"),
             Err(error) => panic!("member {index} does not start: {error}"),
         };
+        if index == 0 {
+            *self.spied.lock().expect("no panic") = Some(handle.clone());
+        }
         Alive { handle, task }
     }
 
-    async fn kill(&mut self, index: usize) {
+    pub async fn kill(&mut self, index: usize) {
         let alive = self.alive[index].take().expect("it is alive");
+        if index == 0 {
+            *self.spied.lock().expect("no panic") = None;
+        }
         alive.task.abort();
         drop(alive);
         self.context.sleep(Duration::from_secs(1)).await;
     }
 
-    fn handles(&self) -> Vec<Handle> {
+    pub fn handles(&self) -> Vec<Handle> {
         self.alive.iter().flatten().map(|alive| alive.handle.clone()).collect()
     }
 
-    fn pick(&mut self, choices: usize) -> usize {
+    pub fn pick(&mut self, choices: usize) -> usize {
         usize::try_from(self.context.next_u32()).expect("64 bits") % choices
     }
 
-    async fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
+    pub async fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
         let deadline = self.context.current() + Duration::from_secs(120);
         while !done() {
             assert!(self.context.current() < deadline, "not within two minutes: {what}");
@@ -219,7 +222,7 @@ impl Network {
         }
     }
 
-    async fn fund(&self, name: u8) {
+    pub async fn fund(&self, name: u8) {
         let handles = self.handles();
         let claims = deposit(&self.world.bitcoin, &genesis(), &[name], Amount::from_sat(10_000_000));
         handles.iter().for_each(|handle| handle.note_anchor(self.world.bitcoin.tip()));
@@ -231,7 +234,7 @@ impl Network {
     }
 
     /// Makes `count` transfers at members picked from `at`, one after the other.
-    async fn transfer(&mut self, count: u64, at: &[usize]) {
+    pub async fn transfer(&mut self, count: u64, at: &[usize]) {
         for _ in 0..count {
             let index = at[self.pick(at.len())];
             let handle = self.alive[index].as_ref().expect("it is alive").handle.clone();
@@ -247,17 +250,17 @@ impl Network {
         }
     }
 
-    async fn all_at(&self, goal: SideHeight) {
+    pub async fn all_at(&self, goal: SideHeight) {
         let handles = self.handles();
         self.wait("all are there", || handles.iter().all(|handle| handle.tip().height >= goal)).await;
     }
 
-    fn highest(&self) -> SideHeight {
+    pub fn highest(&self) -> SideHeight {
         self.handles().iter().map(|handle| handle.tip().height).max().expect("some are alive")
     }
 }
 
-const ALL: [usize; 4] = [0, 1, 2, 3];
+pub(crate) const ALL: [usize; 4] = [0, 1, 2, 3];
 
 async fn until_the_power_goes(context: Context, world: World) {
     let mut network = Network::new(context, world).await;
@@ -303,7 +306,7 @@ async fn until_the_power_goes(context: Context, world: World) {
     network.context.sleep(Duration::from_millis(rest)).await;
 }
 
-async fn after_it_is_back(context: Context, world: World) -> Vec<(SideHeight, Digest)> {
+pub(crate) async fn after_it_is_back(context: Context, world: World) -> Vec<(SideHeight, Digest)> {
     let mut network = Network::new(context, world).await;
     network.transfer(6, &ALL).await;
     let goal = network.highest();
@@ -330,7 +333,7 @@ async fn after_it_is_back(context: Context, world: World) -> Vec<(SideHeight, Di
 
 fn simulate(seed: u64, dir: &Path) -> (String, Vec<(SideHeight, Digest)>) {
     println!("WINDLASS_SEED={seed}");
-    let world = World { dir: dir.to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let world = World::new(dir);
     let config = Config::new().with_seed(seed).with_timeout(Some(Duration::from_secs(3600)));
     let (first, second) = (world.clone(), world);
     // The power goes: what the engine has not synced to its disk is lost.
@@ -368,25 +371,9 @@ fn simulation_replays_from_its_seed() {
 }
 
 #[test]
-fn simulation_names_a_member_that_votes_twice() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
-    let config = Config::new().with_seed(5).with_timeout(Some(Duration::from_secs(3600)));
-    Runner::new(config).start(|context| async move {
-        let mut network = Network::with_liar(context, world, Some(3)).await;
-        network.fund(1).await;
-        network.transfer(5, &[0, 1, 2]).await;
-        let caught: Vec<u16> =
-            network.handles().iter().flat_map(Handle::misbehaviour).map(|found| found.member).collect();
-        assert!(!caught.is_empty(), "someone saw both votes");
-        assert!(caught.iter().all(|member| *member == 3), "{caught:?}");
-    });
-}
-
-#[test]
 fn simulation_of_an_anchor_that_nobody_can_propose() {
     let dir = tempfile::tempdir().expect("a directory");
-    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let world = World::new(dir.path());
     let config = Config::new().with_seed(3).with_timeout(Some(Duration::from_secs(3600)));
     Runner::new(config).start(|context| async move {
         let network = Network::new(context, world).await;
@@ -405,7 +392,7 @@ fn transactions_of_one_account_fly_in_any_order() {
     use crate::SubmitError;
     use windlass_ledger::TxError;
     let dir = tempfile::tempdir().expect("a directory");
-    let world = World { dir: dir.path().to_owned(), bitcoin: FakeBitcoin::default(), history: History::default() };
+    let world = World::new(dir.path());
     let config = Config::new().with_seed(7).with_timeout(Some(Duration::from_secs(3600)));
     Runner::new(config).start(|context| async move {
         let network = Network::new(context, world).await;

@@ -3,9 +3,9 @@
 //! Blocks are built and checked on parents that are not final (waiting for them deadlocks), so
 //! their changes lie in memory over the finalised state until they are final or dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use windlass_ledger::{Applied, Block, ChangeSet, Header, Overlay, StateRead};
+use windlass_ledger::{Applied, Block, Header, Overlay, StateRead};
 use windlass_types::{Digest, SideHeight};
 
 /// The finalised state.
@@ -28,8 +28,7 @@ impl Tip {
 pub(crate) struct Node {
     pub block: Arc<Block>,
     pub applied: Arc<Applied>,
-    changes: Arc<ChangeSet>,
-    ids: Arc<BTreeSet<Digest>>,
+    ids: Arc<HashSet<Digest>>,
 }
 
 /// The state after one block, final or not.
@@ -37,7 +36,7 @@ pub(crate) struct Branch {
     pub header: Header,
     pub view: Arc<dyn StateRead>,
     /// The transactions of the blocks above the tip, one set a block.
-    pub included: Vec<Arc<BTreeSet<Digest>>>,
+    pub included: Vec<Arc<HashSet<Digest>>>,
 }
 
 impl Branch {
@@ -49,14 +48,19 @@ impl Branch {
 struct Inner {
     tip: Tip,
     nodes: BTreeMap<Digest, Node>,
+    /// Of the blocks that lost, the newest: a late vote for one of them is worth a look.
+    lost: VecDeque<(Digest, Header)>,
 }
+
+/// How many are remembered.
+const MAX_LOST: usize = 64;
 
 /// See the module's head.
 pub(crate) struct Tree(Mutex<Inner>);
 
 impl Tree {
     pub fn new(tip: Tip) -> Self {
-        Self(Mutex::new(Inner { tip, nodes: BTreeMap::new() }))
+        Self(Mutex::new(Inner { tip, nodes: BTreeMap::new(), lost: VecDeque::new() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -69,6 +73,13 @@ impl Tree {
 
     pub fn node(&self, digest: &Digest) -> Option<Node> {
         self.lock().nodes.get(digest).cloned()
+    }
+
+    /// The header of a block that was executed here, above the tip or beside it.
+    pub fn header(&self, digest: &Digest) -> Option<Header> {
+        let inner = self.lock();
+        let above = inner.nodes.get(digest).map(|node| node.block.header);
+        above.or_else(|| inner.lost.iter().find(|(lost, _)| lost == digest).map(|(_, header)| *header))
     }
 
     /// The state after block `digest`, if it is the tip or was executed on top of it.
@@ -84,26 +95,35 @@ impl Tree {
         let header = path.first().map_or(inner.tip.header, |node| node.block.header);
         let mut view = inner.tip.view.clone();
         for node in path.iter().rev() {
-            view = Arc::new(Overlay::new(view, node.changes.clone()));
+            view = Arc::new(Overlay::new(view, node.applied.changes.clone()));
         }
         Some(Branch { header, view, included: path.iter().map(|node| node.ids.clone()).collect() })
     }
 
     pub fn insert(&self, block: Arc<Block>, applied: Arc<Applied>) {
         let digest = block.header.digest();
-        let ids = Arc::new(block.transactions.iter().map(|transaction| transaction.id()).collect());
-        let changes = Arc::new(applied.changes.clone());
+        let ids = Arc::new(applied.ids.iter().copied().collect());
         let mut inner = self.lock();
         if block.header.height > inner.tip.header.height {
-            inner.nodes.insert(digest, Node { block, applied, changes, ids });
+            inner.nodes.insert(digest, Node { block, applied, ids });
         }
     }
 
     /// The chain is final up to `tip`: forgets what is not above it.
     pub fn advance(&self, tip: Tip) {
         let mut inner = self.lock();
+        let mut at = tip.digest;
+        while let Some(node) = inner.nodes.remove(&at) {
+            at = node.block.header.parent;
+        }
         let height: SideHeight = tip.header.height;
+        let headers = inner.nodes.iter().map(|(digest, node)| (*digest, node.block.header));
+        let lost: Vec<(Digest, Header)> = headers.filter(|(_, header)| header.height <= height).collect();
         inner.nodes.retain(|_, node| node.block.header.height > height);
+        inner.lost.extend(lost);
+        while inner.lost.len() > MAX_LOST {
+            inner.lost.pop_front();
+        }
         inner.tip = tip;
     }
 }

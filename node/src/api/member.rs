@@ -7,6 +7,7 @@
 //! | GET `/v1/blocks/{height}` | | [`BlockAnswer`] |
 //! | GET `/v1/blocks?from=H&limit=N` (at most [`BLOCKS_MAX`]) | | `Vec<BlockAnswer>` |
 //! | POST `/v1/transactions` | [`SubmitRequest`] | [`SubmitAnswer`] |
+//! | POST `/v1/transactions/batch` (at most [`BATCH_MAX`]) | [`SubmitBatchRequest`] | `Vec<SubmitOutcome>`, in the same order |
 //! | GET `/v1/transactions/{id}?wait=S` (answers early when it is final) | | [`TransactionStatus`] |
 //! | GET `/v1/accounts/{address}` | | [`AccountInfo`] |
 //! | GET `/v1/accounts/{address}/assets` | | `Vec<`[`AssetBalance`](super::assets::AssetBalance)`>` |
@@ -28,6 +29,9 @@ use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHei
 
 /// At most so many blocks in one answer.
 pub const BLOCKS_MAX: u64 = 256;
+
+/// At most so many transactions in one request.
+pub const BATCH_MAX: usize = 2_000;
 
 /// The tip of the sidechain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +102,29 @@ pub struct SubmitRequest {
 pub struct SubmitAnswer {
     /// Its id.
     pub id: Digest,
+}
+
+/// Signed sidechain transactions. Each is taken or refused by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitBatchRequest {
+    /// The canonical encodings, in hex.
+    pub hex: Vec<String>,
+}
+
+/// What became of one transaction of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum SubmitOutcome {
+    /// It was accepted into the mempool.
+    Taken {
+        /// Its id.
+        id: Digest,
+    },
+    /// It was refused.
+    Refused {
+        /// Why.
+        error: super::ApiError,
+    },
 }
 
 /// Where a sidechain transaction stands.

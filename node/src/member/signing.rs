@@ -61,6 +61,8 @@ impl Signing {
     /// Gives the signer what the finalised chain has in flight.
     fn look(&mut self, now_ms: u64) {
         let job = match query::batch(&*self.chain.view()) {
+            // What is final means nothing any more.
+            _ if self.chain.fork().is_some() => None,
             Ok(batch) => batch.and_then(|batch| self.job(&batch)),
             Err(error) => {
                 error!(%error, "the state can't be read: signing nothing");

@@ -150,6 +150,7 @@ fn router(service: Service) -> Router {
         .route("/blocks/{height}", get(chain::block))
         .route("/bitcoin", get(chain::bitcoin))
         .route("/transactions", axum::routing::post(transactions::submit))
+        .route("/transactions/batch", axum::routing::post(transactions::submit_batch))
         .route("/transactions/{id}", get(transactions::status))
         .route("/accounts/{address}", get(pegs::account))
         .route("/accounts/{address}/assets", get(assets::balances))

@@ -2,7 +2,9 @@
 
 use super::answers::{Answer, Of as _, parse};
 use super::{Backend, Running, Service, errors};
-use crate::api::member::{SubmitAnswer, SubmitRequest, TransactionStatus};
+use crate::api::member::{
+    BATCH_MAX, SubmitAnswer, SubmitBatchRequest, SubmitOutcome, SubmitRequest, TransactionStatus,
+};
 use crate::api::{ApiError, Code, WAIT_SECONDS_MAX};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -47,6 +49,55 @@ pub(super) async fn submit(
             }
             Err(last)
         }
+    }
+}
+
+pub(super) async fn submit_batch(
+    State(service): State<Service>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer<Vec<SubmitOutcome>> {
+    let running = service.running()?;
+    let body = body.map_err(|error| ApiError::usage(error.body_text()))?;
+    let request: SubmitBatchRequest =
+        serde_json::from_slice(&body).map_err(|error| ApiError::usage(format!("the request: {error}")))?;
+    let found = request.hex.len();
+    if found > BATCH_MAX {
+        return Err(ApiError::usage(format!("{found} transactions; a batch has at most {BATCH_MAX}")));
+    }
+    match &running.backend {
+        Backend::Member { handle, .. } => {
+            let list: Vec<Vec<u8>> = request
+                .hex
+                .iter()
+                .enumerate()
+                .map(|(place, text)| {
+                    hex::decode(text).map_err(|error| ApiError::usage(format!("hex, transaction {place}: {error}")))
+                })
+                .collect::<Result<_, _>>()?;
+            let handle = handle.clone();
+            // Signatures take all cores for a while.
+            let outcomes = tokio::task::spawn_blocking(move || handle.submit_all_bytes(&list));
+            let outcomes = outcomes.await.map_err(|error| ApiError::failed(format!("the batch: {error}")))?;
+            Answer::of(outcomes.into_iter().map(outcome).collect())
+        }
+        Backend::Follower { members, .. } => {
+            let mut last = ApiError::not_running("this follower knows no member");
+            for member in members {
+                match member.submit_batch(request.hex.clone()).await {
+                    Ok(answer) => return Answer::of(answer),
+                    Err(error) if error.code == Code::NotRunning => last = error,
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(last)
+        }
+    }
+}
+
+fn outcome(outcome: Result<Digest, SubmitError>) -> SubmitOutcome {
+    match outcome {
+        Ok(id) => SubmitOutcome::Taken { id },
+        Err(error) => SubmitOutcome::Refused { error: errors::submit(&error) },
     }
 }
 

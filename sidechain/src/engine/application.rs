@@ -79,7 +79,7 @@ impl App {
     async fn judge(&self, block: &Arc<Block>, parent: &Branch) -> bool {
         let inputs = &block.inputs;
         // The rules first: they are cheap, and a bad block should not wait for bitcoind.
-        let applied = match windlass_ledger::apply(&self.core.genesis, &*parent.view, &parent.header, block) {
+        let applied = match self.core.judge(parent, block) {
             Ok(applied) => Arc::new(applied),
             Err(error) if error.is_own_fault() => {
                 error!(height = %block.header.height, %error, "a block can't be judged here: not voting");

@@ -1,7 +1,8 @@
-//! Catches members that vote twice: each such pair of signed votes is a proof.
+//! Catches members that vote twice, and quorums that make two blocks of one height final: each such pair of
+//! signed votes is a proof.
 
 use crate::core::{Core, Misbehaviour};
-use crate::engine::committee::Committee;
+use crate::engine::committee::{Committee, Votes};
 use commonware_actor::Feedback;
 use commonware_codec::Encode as _;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
@@ -11,6 +12,9 @@ use commonware_cryptography::sha256;
 use commonware_parallel::Sequential;
 use commonware_utils::sys_rng;
 use std::sync::Arc;
+use tracing::warn;
+use windlass_light::Certificate;
+use windlass_light::committee::voted_for;
 
 /// See the module's head.
 #[derive(Clone)]
@@ -24,6 +28,16 @@ impl Evidence {
     pub fn new(core: Arc<Core>, committee: Committee, scheme: Scheme) -> Self {
         Self { core, committee: Arc::new(committee), scheme }
     }
+
+    /// A quorum made a block final: the one that is final here, one above, or a fork.
+    fn note_final(&self, votes: &Votes) {
+        let digest = voted_for(votes);
+        let Some(header) = self.core.tree.header(&digest) else { return };
+        let certificate = Certificate { descendants: Vec::new(), votes: votes.encode().to_vec() };
+        if let Err(error) = self.core.note_final(&header, &certificate.encode()) {
+            warn!(%error, "a block's votes can't be looked into");
+        }
+    }
 }
 
 impl Reporter for Evidence {
@@ -31,9 +45,13 @@ impl Reporter for Evidence {
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         let (signer, what) = match &activity {
-            Activity::ConflictingNotarize(proof) => (proof.signer(), "voted for two blocks in one round"),
-            Activity::ConflictingFinalize(proof) => (proof.signer(), "made two blocks final in one round"),
-            Activity::NullifyFinalize(proof) => (proof.signer(), "gave up a round that it made final"),
+            Activity::ConflictingNotarize(proof) => (proof.signer(), Misbehaviour::TWO_BLOCKS),
+            Activity::ConflictingFinalize(proof) => (proof.signer(), Misbehaviour::TWO_FINAL),
+            Activity::NullifyFinalize(proof) => (proof.signer(), Misbehaviour::GAVE_UP),
+            Activity::Finalization(votes) => {
+                self.note_final(votes);
+                return Feedback::Ok;
+            }
             _ => return Feedback::Ok,
         };
         // The engine passes these on unchecked.
@@ -42,7 +60,7 @@ impl Reporter for Evidence {
         }
         if let Some(member) = self.committee.place(signer) {
             let (view, proof) = (activity.view().get(), activity.encode().to_vec());
-            self.core.note_misbehaviour(Misbehaviour { member, what, view, proof });
+            self.core.proofs.note_misbehaviour(Misbehaviour { member, what, view, proof });
         }
         Feedback::Ok
     }

@@ -1,6 +1,6 @@
 //! Tells the other members of transactions, and hears of theirs. Each member tells all others of
-//! its own, once at once and then every second until they are final: a message to a member that is
-//! away is lost.
+//! its own, once at once and then, of those that have waited for a while, every second until they are
+//! final: a message to a member that is away is lost.
 
 use crate::core::{Core, SubmitError};
 use crate::mempool::PoolError;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::debug;
-use windlass_ledger::Transaction;
+use windlass_ledger::{Checked, Transaction};
 
 /// Most bytes of transactions in one message; a larger transaction goes alone.
 const MAX_BATCH_BYTES: usize = 512 * 1024;
@@ -24,7 +24,7 @@ const REPEAT: Duration = Duration::from_secs(1);
 pub(crate) fn start<E, S, R>(
     context: E,
     core: Arc<Core>,
-    outbox: mpsc::UnboundedReceiver<Arc<Transaction>>,
+    outbox: mpsc::UnboundedReceiver<Arc<Checked>>,
     (line, receiver): (S, R),
 ) where
     E: Spawner + Clock,
@@ -37,7 +37,7 @@ pub(crate) fn start<E, S, R>(
 async fn run<E, S, R>(
     context: E,
     core: Arc<Core>,
-    mut outbox: mpsc::UnboundedReceiver<Arc<Transaction>>,
+    mut outbox: mpsc::UnboundedReceiver<Arc<Checked>>,
     mut line: S,
     mut receiver: R,
 ) where
@@ -57,15 +57,14 @@ async fn run<E, S, R>(
                 let mut batch = vec![first];
                 let mut bytes = 0;
                 while bytes < MAX_BATCH_BYTES && let Ok(next) = outbox.try_recv() {
-                    bytes += next.encode().len();
+                    bytes += next.bytes();
                     batch.push(next);
                 }
                 tell(&mut line, &batch);
             },
             () = context.sleep_until(repeat_at) => {
                 repeat_at = context.current() + REPEAT;
-                let own: Vec<Arc<Transaction>> =
-                    core.pool.own(MAX_BATCH_BYTES).into_iter().map(|waiting| waiting.transaction).collect();
+                let own = core.pool.repeat(MAX_BATCH_BYTES);
                 if !own.is_empty() {
                     tell(&mut line, &own);
                 }
@@ -74,8 +73,8 @@ async fn run<E, S, R>(
     }
 }
 
-fn tell<S: Sender<PublicKey = PublicKey>>(line: &mut S, batch: &[Arc<Transaction>]) {
-    let list: Vec<&Transaction> = batch.iter().map(AsRef::as_ref).collect();
+fn tell<S: Sender<PublicKey = PublicKey>>(line: &mut S, batch: &[Arc<Checked>]) {
+    let list: Vec<&Transaction> = batch.iter().map(|checked| checked.transaction()).collect();
     let message = borsh::to_vec(&list).expect("writing to a vector does not fail and no length reaches u32");
     let _ = line.send(Recipients::All, message, false);
 }
@@ -89,8 +88,8 @@ fn hear(core: &Core, message: &[u8]) {
             return;
         }
     };
-    for transaction in list {
-        match core.submit(transaction, false) {
+    for outcome in core.submit_all(list, false) {
+        match outcome {
             Ok(_) | Err(SubmitError::Final(_) | SubmitError::Pool(PoolError::Conflict(_))) => {}
             Err(error) => debug!(%error, "a member's transaction was not taken"),
         }

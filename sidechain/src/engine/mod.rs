@@ -52,7 +52,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use windlass_ledger::{Block, Header, Transaction};
+use windlass_ledger::{Block, Checked, Header};
 
 /// What the engine needs of a runtime.
 pub(crate) trait Runtime: Spawner + Clock + CryptoRng + Storage + Metrics {}
@@ -97,7 +97,7 @@ pub(crate) async fn has_journal(context: &impl Storage, storage: &str) -> bool {
 pub(crate) async fn start<E, S, R, B, P>(
     context: &E,
     core: Arc<Core>,
-    outbox: mpsc::UnboundedReceiver<Arc<Transaction>>,
+    outbox: mpsc::UnboundedReceiver<Arc<Checked>>,
     seat: Seat,
     lines: Lines<S, R>,
     blocker: B,

@@ -1,4 +1,5 @@
-//! Transfers per second through four members to finality.
+//! Transfers per second through four members to finality, from a client that signs its own transactions and
+//! hands them in by the batch. What needs no processes is measured beside: `sidechain/examples/bench`.
 
 use crate::{
     Setup,
@@ -8,17 +9,25 @@ use anyhow::{Context as _, Result, bail};
 use bitcoin::Amount;
 use bitcoin::secp256k1::{Keypair, Secp256k1, rand::thread_rng};
 use serde_json::json;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use windlass_ledger::{Output, Transaction, TxBody};
-use windlass_node::api::member::TransactionStatus;
+use windlass_ledger::{Block, Output, Transaction, TxBody};
+use windlass_node::api::member::{SubmitOutcome, TransactionStatus};
 use windlass_node::client::MemberClient;
-use windlass_types::{AccountId, ChainId, ChainNetwork};
+use windlass_types::{AccountId, ChainId, ChainNetwork, Digest, SideHeight};
 
-/// In flight (one per account), and for how long.
-const RUNS: [(usize, Duration); 3] =
-    [(1, Duration::from_secs(10)), (40, Duration::from_secs(10)), (400, Duration::from_secs(20))];
-const ACCOUNTS: usize = 400;
+/// Each has one transfer in flight at most.
+const ACCOUNTS: usize = 20_000;
+const BALANCE: Amount = Amount::from_sat(2_000);
+/// Transfers in flight while the greatest rate is looked for.
+const IN_FLIGHT: usize = 8_000;
+const RUN: Duration = Duration::from_secs(20);
+/// Handed in this often.
+const TICK: Duration = Duration::from_millis(25);
 const WAIT: Duration = Duration::from_secs(30);
+/// Lone transfers, one after the other.
+const LONE: usize = 100;
 
 struct Account {
     keys: Keypair,
@@ -48,6 +57,26 @@ impl Account {
     }
 }
 
+/// What is in flight, and what came down.
+#[derive(Default)]
+struct Sky {
+    flying: HashMap<Digest, (usize, Instant)>,
+    free: VecDeque<usize>,
+    latencies: Vec<Duration>,
+    refused: usize,
+    failure: Option<String>,
+}
+
+type Shared = Arc<Mutex<Sky>>;
+
+/// How much is handed in.
+enum Pace {
+    /// As many in flight as this.
+    InFlight(usize),
+    /// So many a second.
+    PerSecond(f64),
+}
+
 pub fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     let network = setup.network("bench-sidechain");
     network.ok(&["peg", "in", "alice", "1btc"]);
@@ -57,61 +86,171 @@ pub fn run(setup: &Setup, report: &mut Report) -> Result<()> {
     setup.runtime.block_on(async {
         let chain = members[0].chain().await?.chain;
         let mut accounts: Vec<Account> = (0..ACCOUNTS).map(|_| Account::new()).collect();
-        for part in accounts.chunks(200) {
-            let outputs = part.iter().map(|account| (account.id(), Amount::from_sat(200_000))).collect();
+        for part in accounts.chunks(250) {
+            let outputs = part.iter().map(|account| (account.id(), BALANCE)).collect();
             finalise(&members[0], &bank.transfer(chain, outputs)).await?;
         }
-        for (in_flight, time) in RUNS {
-            let rest = accounts.split_off(in_flight);
-            let (elapsed, latencies, back) = load(&members, chain, accounts, time).await?;
-            accounts = back;
-            accounts.extend(rest);
-            let latencies = Latencies::new(latencies);
-            report.row(json!({
-                "members": 4, "in_flight": in_flight, "transfers": latencies.count(),
-                "transfers_per_s": round(latencies.count() as f64 / elapsed.as_secs_f64()),
-                "finality_p50_ms": latencies.ms(50), "finality_p99_ms": latencies.ms(99),
-            }))?;
+        let target = bank.id();
+        let mut latencies = Vec::new();
+        for turn in 0..LONE {
+            let transaction = bank.transfer(chain, vec![(target, Amount::ONE_SAT)]);
+            let sent = Instant::now();
+            // One member: the others may know of the last one's finality a moment later.
+            finalise(&members[turn / (LONE / 4) % 4], &transaction).await?;
+            latencies.push(sent.elapsed());
         }
-        Ok(())
-    })
+        row(report, "a lone transfer", Latencies::new(latencies), None)?;
+        let shared: Shared = Shared::default();
+        lock(&shared).free = (0..ACCOUNTS).collect();
+        let most = load(&members, chain, target, &mut accounts, &shared, Pace::InFlight(IN_FLIGHT)).await?;
+        let rate = most.0;
+        row(report, "as fast as it goes", most.1, Some((rate, lock(&shared).refused)))?;
+        for percent in [10, 50, 90] {
+            let pace = Pace::PerSecond(rate * f64::from(percent) / 100.0);
+            let (rate, latencies) = load(&members, chain, target, &mut accounts, &shared, pace).await?;
+            let what = format!("{percent} % of that");
+            row(report, &what, latencies, Some((rate, lock(&shared).refused)))?;
+        }
+        anyhow::Ok(())
+    })?;
+    for process in network.ok(&["status"])["processes"].as_array().into_iter().flatten() {
+        report.row(json!({ "process": process["name"], "resident_kb": process["memory_kb"] }))?;
+    }
+    network.assert_reserves();
+    Ok(())
 }
 
-/// Each account sends one satoshi to itself's neighbour, waits for finality, and again, over the
-/// members in turn. Timed: from handing in to the member's word that it is final.
+fn row(report: &mut Report, what: &str, latencies: Latencies, load: Option<(f64, usize)>) -> Result<()> {
+    let (rate, refused) = load.unzip();
+    report.row(json!({
+        "what": format!("four members over TCP, {what}"), "members": 4, "transfers": latencies.count(),
+        "transfers_per_s": rate.map(round), "refused": refused,
+        "finality_p50_ms": latencies.ms(50), "finality_p99_ms": latencies.ms(99),
+    }))
+}
+
+fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, Sky> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands in transfers of one satoshi to `target` for a while, over the members in turn. Timed: from handing in to
+/// the block as the first member's API shows it. Returns how many a second became final.
 async fn load(
     members: &[MemberClient],
     chain: ChainId,
-    accounts: Vec<Account>,
-    time: Duration,
-) -> Result<(Duration, Vec<Duration>, Vec<Account>)> {
+    target: AccountId,
+    accounts: &mut [Account],
+    shared: &Shared,
+    pace: Pace,
+) -> Result<(f64, Latencies)> {
+    {
+        let mut sky = lock(shared);
+        sky.latencies.clear();
+        sky.refused = 0;
+    }
+    let from = members[0].chain().await?.height;
+    let watcher = tokio::spawn(watch(members[0].clone(), from, shared.clone()));
     let start = Instant::now();
-    let mut senders = Vec::new();
-    let target = accounts.first().context("no accounts")?.id();
-    for (index, mut account) in accounts.into_iter().enumerate() {
-        let member = members[index % members.len()].clone();
-        senders.push(tokio::spawn(async move {
-            let mut latencies = Vec::new();
-            while start.elapsed() < time {
-                let transaction = account.transfer(chain, vec![(target, Amount::from_sat(1))]);
-                let sent = Instant::now();
-                finalise(&member, &transaction).await?;
-                latencies.push(sent.elapsed());
+    let mut sent = 0;
+    while start.elapsed() < RUN {
+        let begun = Instant::now();
+        let wanted = match pace {
+            Pace::InFlight(most) => most.saturating_sub(lock(shared).flying.len()),
+            Pace::PerSecond(rate) => ((start.elapsed().as_secs_f64() * rate) as usize).saturating_sub(sent),
+        };
+        // All in one request would be one long wait for all.
+        let wanted = wanted.min(4 * 1_000);
+        sent += wanted;
+        let mut requests = Vec::new();
+        let turns: Vec<usize> = {
+            let mut sky = lock(shared);
+            let count = wanted.min(sky.free.len());
+            sky.free.drain(..count).collect()
+        };
+        for (lot, member) in turns.chunks(turns.len().div_ceil(members.len()).max(1)).zip(members) {
+            let signed: Vec<(usize, Transaction)> = lot
+                .iter()
+                .map(|&index| (index, accounts[index].transfer(chain, vec![(target, Amount::ONE_SAT)])))
+                .collect();
+            requests.push(tokio::spawn(hand_in(member.clone(), signed, shared.clone())));
+        }
+        for request in requests {
+            for index in request.await?? {
+                accounts[index].nonce -= 1;
             }
-            anyhow::Ok((latencies, account))
-        }));
+        }
+        if let Some(failure) = lock(shared).failure.clone() {
+            bail!("{failure}");
+        }
+        tokio::time::sleep(TICK.saturating_sub(begun.elapsed())).await;
     }
-    let (mut latencies, mut accounts) = (Vec::new(), Vec::new());
-    for sender in senders {
-        let (more, account) = sender.await??;
-        latencies.extend(more);
-        accounts.push(account);
+    let (in_time, elapsed) = (lock(shared).latencies.len(), start.elapsed());
+    let deadline = Instant::now() + WAIT;
+    while !lock(shared).flying.is_empty() {
+        if Instant::now() > deadline {
+            bail!("{} transfers are not final after {WAIT:?}", lock(shared).flying.len());
+        }
+        tokio::time::sleep(TICK).await;
     }
-    Ok((start.elapsed(), latencies, accounts))
+    watcher.abort();
+    let latencies = std::mem::take(&mut lock(shared).latencies);
+    Ok((in_time as f64 / elapsed.as_secs_f64(), Latencies::new(latencies)))
+}
+
+/// Returns the accounts whose transfer was refused: they are free again.
+async fn hand_in(member: MemberClient, signed: Vec<(usize, Transaction)>, shared: Shared) -> Result<Vec<usize>> {
+    let hex = signed.iter().map(|(_, transaction)| hex::encode(transaction.encode())).collect();
+    let ids: Vec<Digest> = signed.iter().map(|(_, transaction)| transaction.id()).collect();
+    let now = Instant::now();
+    lock(&shared).flying.extend(signed.iter().zip(&ids).map(|((index, _), id)| (*id, (*index, now))));
+    let outcomes = member.submit_batch(hex).await?;
+    let mut sky = lock(&shared);
+    let mut refused = Vec::new();
+    for (((index, _), id), outcome) in signed.iter().zip(&ids).zip(outcomes) {
+        if let SubmitOutcome::Refused { error } = outcome {
+            if sky.refused == 0 {
+                eprintln!("refused: {error}");
+            }
+            sky.refused += 1;
+            sky.flying.remove(id);
+            sky.free.push_back(*index);
+            refused.push(*index);
+        }
+    }
+    Ok(refused)
+}
+
+/// Reads block after block.
+async fn watch(member: MemberClient, mut height: SideHeight, shared: Shared) {
+    loop {
+        let next = SideHeight::new(height.get() + 1);
+        let blocks = match member.blocks(next, 16).await {
+            Ok(blocks) => blocks,
+            Err(error) => {
+                lock(&shared).failure = Some(error.to_string());
+                return;
+            }
+        };
+        let seen = Instant::now();
+        for answer in &blocks {
+            height = answer.height;
+            let block = hex::decode(&answer.hex).ok().and_then(|bytes| Block::decode(&bytes).ok());
+            for transaction in block.into_iter().flat_map(|block| block.transactions) {
+                let mut sky = lock(&shared);
+                if let Some((index, sent)) = sky.flying.remove(&transaction.id()) {
+                    sky.latencies.push(seen - sent);
+                    sky.free.push_back(index);
+                }
+            }
+        }
+        if blocks.is_empty() {
+            tokio::time::sleep(Duration::from_millis(4)).await;
+        }
+    }
 }
 
 async fn finalise(member: &MemberClient, transaction: &Transaction) -> Result<()> {
-    let id = member.submit(hex::encode(borsh::to_vec(transaction)?)).await?.id;
+    let id = member.submit(hex::encode(borsh::to_vec(transaction)?)).await.context("a transfer is handed in")?.id;
     match member.transaction(id, WAIT).await? {
         TransactionStatus::Final { .. } => Ok(()),
         other => bail!("transaction {id} is {other:?} after {WAIT:?}"),
