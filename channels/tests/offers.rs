@@ -134,6 +134,59 @@ fn an_offer_and_a_refund_over_two_hops() {
 }
 
 #[test]
+fn a_refund_that_cannot_come_is_not_asked_for() {
+    let chain = Chain::start();
+    let [alice, mut bob] = funded(&chain, ["alice", "bob"]);
+    let channel = alice.open(&bob, 1_000_000, 5_000_000, false, &chain);
+    let limits = PayLimits::default();
+    let made = bob.on(move |node| async move { node.create_refund(msat(2_000_000), "", HOUR, &limits).await });
+    let refund = made.expect("a refund");
+    let text = refund.invoice.clone().expect("its text");
+    let claim = |text: &str| {
+        let text = text.to_owned();
+        alice.on(move |node| async move { node.claim_refund(&text).await })
+    };
+    // Bob has 5,000 sat there, all of it part of his reserve.
+    let error = claim(&text).expect_err("no room");
+    assert_eq!(error, OfferError::InsufficientInbound { have: msat(0), need: msat(2_000_000) });
+    let invoice = bob.on(|node| async move { node.create_invoice(Some(msat(20_000_000)), "", HOUR).await });
+    pay(&alice, &invoice.expect("an invoice").invoice.expect("its text"), None, None).expect("it arrives");
+    // Bob is away, then he is back: the same refund.
+    bob.stop();
+    let error = claim(&text).expect_err("nobody there");
+    assert!(matches!(error, OfferError::InsufficientInbound { .. } | OfferError::PayerAway { .. }), "{error}");
+    let before = alice.node().payments().len();
+    bob.run();
+    eventually("the channel is usable", || {
+        let channel = alice.node().channel(channel.id)?;
+        (channel.state == windlass_channels::ChannelState::Usable).then_some(())
+    });
+    let claimed = claim(&text).expect("claimed");
+    assert_eq!(alice.node().payments().len(), before + 1, "only what was asked for is written down");
+    let name = refund.hash;
+    bob.on(move |node| async move { node.wait_payment(name, DEADLINE).await }).expect("it arrives");
+    let hash = claimed.hash;
+    alice.on(move |node| async move { node.wait_received(hash, DEADLINE).await }).expect("it is there");
+}
+
+#[test]
+fn a_refund_whose_maker_is_away_is_not_asked_for() {
+    let chain = Chain::start();
+    let [alice, bob, mut carol] = funded(&chain, ["alice", "bob", "carol"]);
+    alice.open(&bob, 1_000_000, 300_000_000, true, &chain);
+    bob.open(&carol, 1_000_000, 300_000_000, true, &chain);
+    knows(&alice, &bob, &carol);
+    can_reach(&chain, &alice, &carol, &[&alice, &bob, &carol]);
+    let limits = PayLimits::default();
+    let made = carol.on(move |node| async move { node.create_refund(msat(2_000_000), "", HOUR, &limits).await });
+    let text = made.expect("a refund").invoice.expect("its text");
+    carol.stop();
+    let error = alice.on(move |node| async move { node.claim_refund(&text).await }).expect_err("nobody there");
+    assert!(matches!(error, OfferError::PayerAway { .. }), "{error}");
+    assert!(alice.node().payments().is_empty(), "nothing was asked for");
+}
+
+#[test]
 fn a_private_node_hides_behind_its_peer() {
     let chain = Chain::start();
     let [alice, bob, carol] = funded(&chain, ["alice", "bob", "carol"]);

@@ -1,4 +1,4 @@
-//! Every way to pay that the command line has: offers, keysend, probes, a fee policy, limits, hold invoices.
+//! Every way to pay that the command line has: offers, refunds, keysend, probes, a fee policy, limits, hold invoices.
 //! After each, the three nodes hold in their channels what they held together before.
 
 use crate::{number, text, up};
@@ -42,7 +42,7 @@ fn succeeded(payment: &Value, amount_msat: u64) -> i64 {
 }
 
 #[test]
-fn offers_keysend_and_probes() {
+fn offers_refunds_keysend_and_probes() {
     let (network, _) = row("payments");
 
     let offer = text(&network.ok(&["offer", "create", "carol", "-m", "tips"]), "offer");
@@ -60,6 +60,17 @@ fn offers_keysend_and_probes() {
     assert_eq!(noted.count(), 2, "{received}");
     assert!(network.fails(&["pay", "alice", &offer]).text.contains("amount"), "an offer that states none");
 
+    let refund = text(&network.ok(&["refund", "create", "carol", "1500sat", "-m", "sorry"]), "refund");
+    let own = network.fails(&["refund", "claim", "carol", &refund]);
+    assert!(own.exit == 2 && own.text.contains("own"), "{own:?}");
+    // Alice has paid bob less than the reserve that he must keep: nothing can come back to her yet.
+    let full = network.fails(&["refund", "claim", "alice", &refund]);
+    assert!(full.text.contains("can receive") && full.text.contains("channel open"), "{full:?}");
+    network.ok(&["pay", "alice", &offer, "20000sat"]);
+    let (claimed, back) = moved(&network, || network.ok(&["refund", "claim", "alice", &refund]));
+    succeeded(&claimed, 1_500_000);
+    assert!(back[0] == 1_500_000 && back[1] > 0, "{back:?}");
+
     let (sent, by_keysend) = moved(&network, || network.ok(&["keysend", "alice", "carol", "700sat"]));
     let fee = succeeded(&sent, 700_000);
     assert_eq!(by_keysend, [-700_000 - fee, fee, 700_000]);
@@ -73,7 +84,7 @@ fn offers_keysend_and_probes() {
     assert!(probe["reaches"] == false && probe["obstacle"].is_string(), "{probe}");
 
     let forwards = network.ok(&["payment", "forwards", "bob"]);
-    assert_eq!(forwards.as_array().map(Vec::len), Some(3), "two for the offer, the keysend: {forwards}");
+    assert_eq!(forwards.as_array().map(Vec::len), Some(5), "three for the offer, the refund, the keysend: {forwards}");
 }
 
 #[test]

@@ -207,6 +207,20 @@ pub enum OfferError {
     /// Nobody could answer.
     #[error("nobody can reach this node with an answer: connect to a peer, or open an announced channel")]
     Unreachable,
+    /// More than the channels can take in now.
+    #[error("the channels can receive {have} now, the refund is over {need}")]
+    InsufficientInbound {
+        /// What they can, the peers' reserves taken off.
+        have: Msat,
+        /// What is to be claimed.
+        need: Msat,
+    },
+    /// The refund's maker can't be asked to pay.
+    #[error("the refund's maker can't be reached, nothing was asked of it: {reason}")]
+    PayerAway {
+        /// Why.
+        reason: String,
+    },
     /// LDK said no.
     #[error("no offer: {0}")]
     Refused(String),

@@ -9,6 +9,9 @@ use crate::{
 };
 use bitcoin::Network;
 use bitcoin::constants::ChainHash;
+use bitcoin::secp256k1::PublicKey;
+use lightning::blinded_path::IntroductionNode;
+use lightning::blinded_path::message::BlindedMessagePath;
 use lightning::ln::channelmanager::{OptionalOfferPaymentParams, PaymentId};
 use lightning::offers::offer::{Amount as OfferAmount, Offer as LdkOffer};
 use lightning::offers::parse::Bolt12SemanticError;
@@ -192,6 +195,8 @@ impl Node {
         if is_ours {
             return Err(OfferError::Own);
         }
+        self.wait_inbound(Msat::new(refund.amount_msats())).await?;
+        self.reach_payer(&refund).await?;
         let invoice = self.with_paths(|| self.channel_manager.request_refund_payment(&refund)).await?;
         let payment = Payment {
             invoice: Some(known),
@@ -207,6 +212,58 @@ impl Node {
         self.book.put_payment(payment.clone());
         self.peer_manager.process_events();
         if self.kv.durable().await { Ok(payment) } else { Err(OfferError::NotDurable) }
+    }
+
+    /// A refund's maker pays at once or not at all, and does not tell us if it finds no way: so without room
+    /// in our channels nothing is asked. Waits a little for payments that are about to be through.
+    async fn wait_inbound(&self, need: Msat) -> Result<(), OfferError> {
+        let end = Instant::now() + PATH_TIMEOUT;
+        loop {
+            let have = self.info().can_receive;
+            if have >= need {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(OfferError::InsufficientInbound { have, need });
+            }
+            tokio::time::sleep(PATH_POLL).await;
+        }
+    }
+
+    /// Connects to one of those who take messages for the refund's maker: LDK sends its invoice to such a peer
+    /// only, once, and says nothing if there is none.
+    async fn reach_payer(&self, refund: &Refund) -> Result<(), OfferError> {
+        let mut doors: Vec<Option<PublicKey>> = refund.paths().iter().map(|path| self.door(path)).collect();
+        if doors.is_empty() {
+            doors.push(Some(refund.payer_signing_pubkey()));
+        }
+        // One that is ours needs no connection.
+        if doors.contains(&Some(self.node_id())) {
+            return Ok(());
+        }
+        let mut reason = None;
+        for door in doors {
+            let Some(door) = door else {
+                reason.get_or_insert_with(|| "the channel that leads to it is not known here (yet)".to_owned());
+                continue;
+            };
+            match self.connect_to(door).await {
+                Ok(()) => return Ok(()),
+                Err(error) => reason = Some(error.to_string()),
+            }
+        }
+        Err(OfferError::PayerAway { reason: reason.unwrap_or_default() })
+    }
+
+    /// Who takes messages for the end of a blinded path; none if the channel that it names is not known.
+    fn door(&self, path: &BlindedMessagePath) -> Option<PublicKey> {
+        match path.introduction_node() {
+            IntroductionNode::NodeId(node_id) => Some(*node_id),
+            IntroductionNode::DirectedShortChannelId(..) => {
+                let graph = self.graph.read_only();
+                path.public_introduction_node_id(&graph).and_then(|node_id| node_id.as_pubkey().ok())
+            }
+        }
     }
 
     /// A path to us needs a peer, or a channel in gossip: waits a little for one.

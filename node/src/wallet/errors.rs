@@ -116,13 +116,16 @@ pub(super) fn hold(error: HoldError) -> ApiError {
     }
 }
 
-/// There is no offer or refund, or it was not claimed.
-pub(super) fn offer(error: OfferError) -> ApiError {
+/// There is no offer or refund, or the node `name` did not claim it.
+pub(super) fn offer(name: &str, error: OfferError) -> ApiError {
     match error {
         OfferError::Zero | OfferError::Malformed { .. } | OfferError::WrongNetwork { .. } | OfferError::Own => {
             ApiError::usage(error)
         }
         OfferError::Expired => ApiError::conflict(error),
+        OfferError::InsufficientInbound { .. } => ApiError::insufficient(error)
+            .hint(format!("have a channel opened to {name}"), format!("windlass channel open NODE {name} 0.1btc")),
+        OfferError::PayerAway { .. } => ApiError::not_running(error).hint("see what runs", "windlass status"),
         OfferError::Unreachable | OfferError::Refused(_) | OfferError::NotDurable => ApiError::failed(error),
     }
 }

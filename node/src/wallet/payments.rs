@@ -75,7 +75,7 @@ impl WalletNode {
     pub(super) async fn new_offer(&self, request: &OfferRequest) -> Result<OfferInfo, ApiError> {
         let expiry = request.expiry_seconds.map(Duration::from_secs);
         let made = self.lightning.create_offer(request.amount_msat, &request.description, expiry).await;
-        made.map(|offer| self.offer_info(offer)).map_err(errors::offer)
+        made.map(|offer| self.offer_info(offer)).map_err(|error| errors::offer(&self.config.name, error))
     }
 
     /// GET `/v1/offers`, newest first.
@@ -108,14 +108,14 @@ impl WalletNode {
         let expiry = Duration::from_secs(request.expiry_seconds);
         let limits = limits(&request.limits)?;
         let made = self.lightning.create_refund(request.amount_msat, &request.description, expiry, &limits).await;
-        let made = made.map_err(errors::offer)?;
+        let made = made.map_err(|error| errors::offer(&self.config.name, error))?;
         let refund = made.invoice.ok_or_else(|| ApiError::failed("the refund has no text"))?;
         Ok(RefundInfo { refund, payment: made.hash.to_string() })
     }
 
     /// POST `/v1/refunds/claim`
     pub(super) async fn claim_refund(&self, request: &ClaimRequest) -> Result<PaymentInfo, ApiError> {
-        let claimed = self.lightning.claim_refund(&request.refund).await.map_err(errors::offer)?;
+        let claimed = self.lightning.claim_refund(&request.refund).await.map_err(|error| errors::offer(&self.config.name, error))?;
         if request.timeout_seconds == 0 {
             return Ok(of_payment(claimed));
         }
@@ -123,9 +123,12 @@ impl WalletNode {
         let paid = self.lightning.wait_received(claimed.hash, timeout).await;
         paid.map(of_payment).ok_or_else(|| {
             ApiError::timeout(format!(
-                "the refund's money did not come within {} s; it may yet come",
-                timeout.as_secs()
+                "the refund's money did not come within {} s; it may yet come: its maker was asked, and may lack a way to \
+                 {} or money in its channels",
+                timeout.as_secs(),
+                self.config.name
             ))
+            .hint("see its maker's side", "windlass payment list NODE")
         })
     }
 
