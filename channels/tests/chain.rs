@@ -5,21 +5,6 @@ mod harness;
 use harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
 use windlass_channels::{ChannelState, Direction, OpenRequest, PaymentHash, PaymentState};
 
-/// Replaces the last `depth` blocks by `depth + 1` empty ones. The reward goes to `peer`: to nobody, a
-/// block could be the very one that was just declared invalid.
-fn reorganise(chain: &Chain, depth: u32, peer: &Peer) {
-    let to = peer.wallet().address().expect("an address");
-    chain.runtime.block_on(async {
-        let tip = chain.bitcoind.tip().await.expect("a tip");
-        let first = windlass_types::BtcHeight::new(tip.height.get() - depth + 1);
-        let hash = chain.bitcoind.block_hash(first).await.expect("an answer").expect("a block");
-        chain.miner.invalidate(hash).await.expect("invalidated");
-        for _ in 0..=depth {
-            chain.miner.mine_empty(&to).await.expect("a block");
-        }
-    });
-}
-
 #[test]
 fn two_blocks_are_reorganised_away_after_the_funding() {
     let chain = Chain::start();
@@ -34,7 +19,7 @@ fn two_blocks_are_reorganised_away_after_the_funding() {
 
     // Bob is away meanwhile and must find his way back over the fork.
     bob.kill();
-    reorganise(&chain, 2, &alice);
+    chain.reorganise(2, &alice);
     alice.sync();
     bob.run();
     for peer in [&alice, &bob] {
@@ -53,7 +38,7 @@ fn two_blocks_are_reorganised_away_after_the_funding() {
     }
     alice.pay(&bob, 2_000_000);
     // And once it carries payments: still above three confirmations.
-    reorganise(&chain, 3, &alice);
+    chain.reorganise(3, &alice);
     alice.sync();
     bob.sync();
     alice.pay(&bob, 20_000_001);
@@ -70,7 +55,7 @@ fn a_close_is_reorganised_away() {
     chain.wait_mempool(1);
     chain.mine(1, &[&alice, &bob]);
     assert!(eventually("it is closed", || bob.node().record(channel.id)).settled);
-    reorganise(&chain, 1, &alice);
+    chain.reorganise(1, &alice);
     for peer in [&alice, &bob] {
         peer.sync();
         let record = peer.node().record(channel.id).expect("a record");

@@ -124,6 +124,21 @@ impl Chain {
         }
     }
 
+    /// Replaces the last `depth` blocks by `depth + 1` empty ones. The reward goes to `peer`: to nobody, a
+    /// block could be the very one that was just declared invalid.
+    pub fn reorganise(&self, depth: u32, peer: &Peer) {
+        let to = peer.wallet().address().expect("an address");
+        self.runtime.block_on(async {
+            let tip = self.bitcoind.tip().await.expect("a tip");
+            let first = windlass_types::BtcHeight::new(tip.height.get() - depth + 1);
+            let hash = self.bitcoind.block_hash(first).await.expect("an answer").expect("a block");
+            self.miner.invalidate(hash).await.expect("invalidated");
+            for _ in 0..=depth {
+                self.miner.mine_empty(&to).await.expect("a block");
+            }
+        });
+    }
+
     /// Waits until the mempool has `count` transactions.
     pub fn wait_mempool(&self, count: usize) {
         eventually("the mempool fills", || {
