@@ -3,8 +3,9 @@
 use crate::backup::{self, Backup};
 use crate::book::{Book, Row, TABLES};
 use crate::dns::{dns_name, read_proof};
+use crate::ldk::log::Log;
 use crate::names::parts;
-use crate::node::{memo, read_invoice, read_offer, read_refund};
+use crate::node::{apply_snapshot, memo, read_invoice, read_offer, read_refund};
 use crate::uri::{Uri, is_uri};
 use bitcoin::Network;
 use std::sync::Arc;
@@ -13,60 +14,84 @@ use windlass_store::{Store, Tuning, Writes};
 
 const NETWORKS: [Network; 2] = [Network::Regtest, Network::Bitcoin];
 
-/// Whatever may be pasted to be paid, as [`crate::Node::pay_any`] takes it apart.
-pub fn payable(text: &str) {
+/// Whatever may be pasted to be paid, as [`crate::Node::pay_any`] takes it apart; true if there is something that
+/// can be paid on one of the networks.
+pub fn payable(text: &str) -> bool {
+    let mut taken = false;
     for network in NETWORKS {
-        if is_uri(text.trim()) {
+        taken |= if is_uri(text.trim()) {
             let Ok(uri) = Uri::parse(text.trim(), network) else { continue };
-            uri.invoice.iter().for_each(|invoice| self::invoice(invoice, network));
-            uri.offers.iter().for_each(|offer| drop(read_offer(offer, network)));
+            let invoices = uri.invoice.iter().filter(|text| invoice(text, network)).count();
+            let offers = uri.offers.iter().filter(|offer| read_offer(offer, network).is_ok()).count();
+            invoices + offers > 0
         } else if let Some((user, domain)) = parts(text.trim()) {
             assert!(!user.is_empty() && domain.contains('.') && format!("{user}@{domain}").is_ascii());
+            true
         } else {
-            invoice(text, network);
-            drop(read_offer(text, network));
-        }
+            invoice(text, network) || read_offer(text, network).is_ok()
+        };
     }
+    taken
 }
 
-fn invoice(text: &str, network: Network) {
-    let Ok(invoice) = read_invoice(text, network) else { return };
+fn invoice(text: &str, network: Network) -> bool {
+    let Ok(invoice) = read_invoice(text, network) else { return false };
     assert_eq!(read_invoice(&invoice.to_string(), network).as_ref(), Ok(&invoice), "it reads as it is written");
     let _ = (memo(&invoice), invoice.expires_at(), invoice.amount_milli_satoshis());
+    true
 }
 
-/// A resolver's proof of a name. Whoever has no key of the root's can't make one that holds.
-pub fn name_proof(bytes: &[u8]) {
+/// A resolver's proof of a name; true if it holds. Whoever has no key of the root's can't make one that does.
+pub fn name_proof(bytes: &[u8]) -> bool {
     let name = dns_name("matt", "mattcorallo.com").expect("a name");
     let good = read_proof(&name, RECORDED_PROOF, RECORDED_AT);
     let read = read_proof(&name, bytes, RECORDED_AT);
     assert!(read.is_err() || read == good, "a proof that nobody signed: {read:?}");
+    read.is_ok()
 }
 
 /// A proof that was recorded (see `dns_tests.rs`), and when.
 pub const RECORDED_PROOF: &[u8] = include_bytes!("../tests/data/bip353.proof");
 const RECORDED_AT: u64 = 1_785_988_800;
 
-/// A refund that is to be claimed.
-pub fn refund(text: &str) {
-    for network in NETWORKS {
-        drop(read_refund(text, network));
-    }
+/// A refund that is to be claimed; true if it can be.
+pub fn refund(text: &str) -> bool {
+    NETWORKS.iter().filter(|network| read_refund(text, **network).is_ok()).count() > 0
 }
 
-/// A backup file of any bytes, and one of any content that our own seed sealed.
-pub fn backup(bytes: &[u8]) {
-    let seed = [1; 32];
+/// A snapshot of rapid gossip sync, taken into an empty graph of regtest; true if it can be. A graph that was
+/// made of it is written and read again, as at a restart.
+pub fn gossip_snapshot(bytes: &[u8]) -> bool {
+    use lightning::util::ser::{ReadableArgs as _, Writeable as _};
+    let graph = Arc::new(crate::ldk::stack::Graph::new(Network::Regtest, Arc::new(Log)));
+    let taken = apply_snapshot(&graph, bytes, SNAPSHOT_AT).is_ok();
+    let written = graph.encode();
+    let again = crate::ldk::stack::Graph::read(&mut &written[..], Arc::new(Log)).expect("it was written so");
+    assert_eq!((again.read_only().channels().len(), again.read_only().nodes().len()), {
+        let graph = graph.read_only();
+        (graph.channels().len(), graph.nodes().len())
+    });
+    taken
+}
+
+/// The time of LDK's example of a snapshot, and a little.
+const SNAPSHOT_AT: u64 = 1_642_291_930 + 60;
+
+/// A backup file of any bytes, and one of any content that our own seed sealed; true if one of them is a backup.
+pub fn backup(bytes: &[u8]) -> bool {
+    let (seed, mut taken) = ([1; 32], false);
     for file in [bytes.to_vec(), backup::seal_bytes(bytes, &seed, [2; 24]).expect("it is short")] {
         let Ok(backup) = Backup::open(&file, &seed) else { continue };
         backup.channels.iter().for_each(|channel| drop(channel.user_id()));
         let again = backup.seal(&seed, [2; 24]).expect("it was read, so it can be written");
         assert_eq!(Backup::open(&again, &seed), Ok(backup));
+        taken = true;
     }
+    taken
 }
 
-/// A store with any rows (table by its number, key, value): it is no book, or one that stays the same.
-pub fn book(rows: &[(usize, &[u8], &[u8])]) {
+/// A store without a file or a thread: the same bytes give the same run.
+pub fn store() -> Arc<Store> {
     const TUNING: Tuning = Tuning {
         first_segment_bytes: 1 << 20,
         segment_bytes: 1 << 20,
@@ -74,14 +99,19 @@ pub fn book(rows: &[(usize, &[u8], &[u8])]) {
         fold_step_bytes: 1 << 20,
         background: false,
     };
-    let disk = FaultDisk::new(1);
-    let store: Arc<Store> = Store::open_log_tuned(disk, TUNING).expect("an empty disk");
+    Store::open_log_tuned(FaultDisk::new(1), TUNING).expect("an empty disk")
+}
+
+/// A store with any rows (table by its number, key, value): it is no book, or one that stays the same
+/// (true).
+pub fn book(rows: &[(usize, &[u8], &[u8])]) -> bool {
+    let store = store();
     let mut writes = Writes::new();
     for (table, key, value) in rows {
         writes.add_put(TABLES[table % TABLES.len()], key, value);
     }
     store.commit(writes).expect("room for it");
-    let Ok(book) = Book::open(&store) else { return };
+    let Ok(book) = Book::open(&store) else { return false };
     book.journal(crate::Event::ChannelReady { channel: crate::ChannelId([1; 32]) });
     let _ = (book.events(0, 10), book.is_replay(b"event"));
     book.acknowledge(1);
@@ -90,6 +120,7 @@ pub fn book(rows: &[(usize, &[u8], &[u8])]) {
     let book = Book::open(&store).expect("what was written is read");
     store.commit(all_rows(&book)).expect("room for it");
     assert_eq!(content(&store), first, "what was read is written as it was");
+    true
 }
 
 fn content(store: &Store) -> Vec<Vec<windlass_store::Entry>> {

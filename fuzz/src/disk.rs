@@ -17,11 +17,11 @@ const SNAPSHOT: &str = "snapshot-0000000001";
 const SEGMENT: &str = "segment-0000000001";
 const TABLES: [&str; 3] = ["t", "j", ""];
 
-/// Opens the log; if it can be opened, it takes commits, folds, and holds the same after another opening.
-fn open(disk: &Arc<FaultDisk>) {
+/// Opens the log; if it can be opened (true), it takes commits, folds, and holds the same after another opening.
+fn open(disk: &Arc<FaultDisk>) -> bool {
     let store = match Store::open_log_tuned(disk.clone(), TUNING) {
         Ok(store) => store,
-        Err(OpenError::Damaged { .. }) => return,
+        Err(OpenError::Damaged { .. }) => return false,
         Err(error) => panic!("neither open nor damaged: {error}"),
     };
     // A table that is no journal can't be appended to; that is an answer too.
@@ -35,26 +35,26 @@ fn open(disk: &Arc<FaultDisk>) {
     drop(store);
     let store = Store::open_log_tuned(disk.reopened(), TUNING).expect("it opens again");
     assert_eq!(content(&store), before, "the same after another opening");
+    true
 }
 
 /// A segment of any bytes.
-pub(crate) fn segment(bytes: &[u8]) {
+pub(crate) fn segment(bytes: &[u8]) -> bool {
     let disk = FaultDisk::new(1);
     disk.set_content(SNAPSHOT, fault::empty_snapshot());
     disk.set_content(SEGMENT, bytes.to_vec());
-    open(&disk);
+    open(&disk)
 }
 
 /// A snapshot of any bytes.
-pub(crate) fn snapshot(bytes: &[u8]) {
+pub(crate) fn snapshot(bytes: &[u8]) -> bool {
     let disk = FaultDisk::new(1);
     disk.set_content(SNAPSHOT, bytes.to_vec());
-    open(&disk);
+    open(&disk)
 }
 
 /// Records whose checksums hold, of any content: first as a segment, then as a snapshot.
-pub(crate) fn records(bytes: &[u8]) {
+pub(crate) fn records(bytes: &[u8]) -> bool {
     let payloads: Vec<&[u8]> = bytes.split(|byte| *byte == 0xff).collect();
-    segment(&fault::sealed_segment(&payloads));
-    snapshot(&fault::sealed_snapshot(&payloads));
+    segment(&fault::sealed_segment(&payloads)) | snapshot(&fault::sealed_snapshot(&payloads))
 }

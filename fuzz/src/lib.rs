@@ -1,7 +1,7 @@
 //! What strangers and the disk send us, and the functions that must bear any of it.
 //!
 //! A target takes any bytes and panics only on a bug: a decoder that panics, or one that accepts
-//! bytes which are not the encoding of what it returns. `cargo test -p windlass-fuzz` runs each over its
+//! bytes which are not the encoding of what it returns. It says whether it took them. `cargo test -p windlass-fuzz` runs each over its
 //! corpus and over random changes of it, on any toolchain; `just fuzz TARGET` lets libFuzzer run.
 
 mod disk;
@@ -11,10 +11,11 @@ mod seeds;
 mod text;
 mod wire;
 
+pub use forms::refused_examples;
 pub use seeds::seeds;
 
-/// A target's function.
-pub type Target = fn(&[u8]);
+/// A target's function: true if the bytes were taken, by one of its decoders at least.
+pub type Target = fn(&[u8]) -> bool;
 
 /// All targets by name; the name is also that of the folder in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
@@ -47,6 +48,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("seed_words", text::words),
     ("channel_backup", wire::backup),
     ("channel_book", rows::book),
+    ("gossip_snapshot", wire::gossip_snapshot),
     ("wallet_journal", rows::wallet_journal),
     ("config", forms::config),
     ("api_requests", forms::requests),
@@ -59,5 +61,5 @@ pub const TARGETS: &[(&str, Target)] = &[
 /// There is no such target, or it found a bug.
 pub fn run(name: &str, bytes: &[u8]) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target of this name");
-    target(bytes);
+    let _ = target(bytes);
 }

@@ -2,22 +2,9 @@
 
 use crate::seeds;
 use std::sync::{Arc, OnceLock};
+use windlass_channels::fuzzing::store;
 use windlass_ledger::{BitcoinInputs, ChangeSet, Genesis, MemoryState, StateRead, genesis_state, keys, query};
-use windlass_store::fault::FaultDisk;
-use windlass_store::{Store, Tuning};
 use windlass_types::{AccountId, BtcHeight, Digest};
-
-const TUNING: Tuning = Tuning {
-    first_segment_bytes: 1 << 20,
-    segment_bytes: 1 << 20,
-    fold_dead_bytes: 1 << 20,
-    fold_step_bytes: 1 << 20,
-    background: false,
-};
-
-fn store() -> Arc<Store> {
-    Store::open_log_tuned(FaultDisk::new(1), TUNING).expect("an empty disk")
-}
 
 fn genesis() -> &'static Arc<Genesis> {
     static GENESIS: OnceLock<Arc<Genesis>> = OnceLock::new();
@@ -40,22 +27,28 @@ fn rows(mut bytes: &[u8]) -> Vec<Row<'_>> {
     rows
 }
 
-/// The bytes of a row, for seeds.
+/// The bytes of rows, for seeds.
+pub(crate) fn joined(rows: &[(usize, Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let rows = rows.iter().map(|(table, key, value)| row(u8::try_from(*table).expect("few"), key, value));
+    rows.collect::<Vec<_>>().concat()
+}
+
+/// The bytes of a row.
 pub(crate) fn row(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(value.len()).expect("a short value").to_be_bytes();
     [&[table, u8::try_from(key.len()).expect("a short key")], &length[..], key, value].concat()
 }
 
-pub(crate) fn book(bytes: &[u8]) {
-    windlass_channels::fuzzing::book(&rows(bytes));
+pub(crate) fn book(bytes: &[u8]) -> bool {
+    windlass_channels::fuzzing::book(&rows(bytes))
 }
 
-pub(crate) fn wallet_journal(bytes: &[u8]) {
-    windlass_node::fuzzing::wallet_journal(store(), &rows(bytes));
+pub(crate) fn wallet_journal(bytes: &[u8]) -> bool {
+    windlass_node::fuzzing::wallet_journal(store(), &rows(bytes))
 }
 
-pub(crate) fn chain_store(bytes: &[u8]) {
-    windlass_sidechain::fuzzing::chain_store(store(), genesis(), &rows(bytes));
+pub(crate) fn chain_store(bytes: &[u8]) -> bool {
+    windlass_sidechain::fuzzing::chain_store(store(), genesis(), &rows(bytes))
 }
 
 /// What a row of the ledger's state may be named, by the table's number; the row's key is its rest.
@@ -79,8 +72,8 @@ pub(crate) const STATE_KEYS: [&[u8]; 16] = [
 ];
 
 /// The ledger's state with any rows over its first: each question has an answer or an error, and so has a
-/// block that is made on it.
-pub(crate) fn ledger_state(bytes: &[u8]) {
+/// block that is made on it. True if no answer is an error.
+pub(crate) fn ledger_state(bytes: &[u8]) -> bool {
     let genesis = genesis();
     let (first, header) = genesis_state(genesis);
     let mut state = MemoryState::default();
@@ -90,22 +83,29 @@ pub(crate) fn ledger_state(bytes: &[u8]) {
         changes.put([STATE_KEYS[table % STATE_KEYS.len()], rest].concat(), value.to_vec());
     }
     state.commit(&changes);
-    ask(&state);
+    let answered = ask(&state);
     let transactions = seeds::transactions(genesis.chain_id());
     for transaction in &transactions {
         let _ = windlass_ledger::check(genesis, &state, transaction);
     }
     let _ = windlass_ledger::build(genesis, &state, &header, BitcoinInputs::default(), transactions);
+    answered
 }
 
-fn ask(state: &dyn StateRead) {
+fn ask(state: &dyn StateRead) -> bool {
     let account: AccountId = seeds::account();
-    let _ = (query::tip(state), query::totals(state), query::account(state, &account));
-    let _ = (query::anchor(state, BtcHeight::new(1)), query::deposits_of(state, &account));
-    let _ = (query::pending_deposits(state), query::pending_peg_outs(state), query::peg_outs_of(state, &account));
-    let _ = (query::peg_out(state, &Digest::default()), query::treasury(state), query::breach(state));
-    let _ = (query::accounts(state), query::batches(state), query::assets(state), query::units_of(state, &account));
-    if let Ok(Some(batch)) = query::batch(state) {
+    let (pegs, tip) = (query::pending_peg_outs(state).is_ok(), query::tip(state).is_ok());
+    let answered = [
+        tip & query::totals(state).is_ok() & query::account(state, &account).is_ok(),
+        query::anchor(state, BtcHeight::new(1)).is_ok() & query::deposits_of(state, &account).is_ok(),
+        pegs & query::pending_deposits(state).is_ok() & query::peg_outs_of(state, &account).is_ok(),
+        query::peg_out(state, &Digest::default()).is_ok() & query::treasury(state).is_ok(),
+        query::assets(state).is_ok() & query::units_of(state, &account).is_ok(),
+        query::breach(state).is_ok() & query::accounts(state).is_ok() & query::batches(state).is_ok(),
+    ];
+    let batch = query::batch(state);
+    if let Ok(Some(batch)) = &batch {
         let _ = batch.transaction(genesis());
     }
+    batch.is_ok() && answered.iter().all(|answered| *answered)
 }

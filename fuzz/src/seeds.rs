@@ -1,7 +1,8 @@
 //! Where fuzzing starts: at least one well-formed input for each target. They lie in `corpus/` as files,
 //! `seed-0`, `seed-1`…; a test compares.
 
-use crate::rows::{STATE_KEYS, row};
+use crate::forms::{ANSWERS, REQUESTS};
+use crate::rows::{STATE_KEYS, joined, row};
 use bitcoin::Amount;
 use bitcoin::key::{Keypair, Secp256k1};
 use windlass_ledger::{
@@ -213,7 +214,17 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 const INVOICE: &str = "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap2r09nt4ndd0unm3z9u5t48y6ucv4r5sg7lk98c77ctvjczkspk5qprc90gx";
 const OFFER: &str = "lno1pgx9getnwss8vetrw3hhyuckyypwa3eyt44h6txtxquqh7lz5djge4afgfjn7k4rgrkuag0jsd5xvxg";
 const REFUND: &str = "lnr1qqyqqqqqqqqqqqqqqcp4256ypqqkgzshgysy6ct5dpjk6ct5d93kzmpq23ex2ct5d9ek293pqthvwfzadd7jejes8q9lhc4rvjxd022zv5l44g6qah82ru5rdpnpjkppqvjx204vgdzgsqpvcp4mldl3plscny0rt707gvpdh6ndydfacz43euzqhrurageg3n7kafgsek6gz3e9w52parv8gs2hlxzk95tzeswywffxlkeyhml0hh46kndmwf4m6xma3tkq2lu04qz3slje2rfthc89vss";
-const KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+/// The snapshot of LDK's own tests (four nodes, two channels), of regtest.
+const SNAPSHOT: &str = concat!(
+    "4c444b0106226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f61e362da00000004",
+    "021607cfce19a4c5e7e6e738663dfafbbbac262e4ff76c2c9b30dbeefc35c00643",
+    "02247d9db0dfafea745ef8c9e161eb322f73ac3f8858d8730b6fd97254747ce76b",
+    "029e01f279986acc83ba235d46d80aede0b7595f410353b93a8ab540bb677f4432",
+    "02c913118a8895b9e29c89af6e20ed00d95a1f64e4952edbafa84d048f26804c61",
+    "000000020000ff0899c000021b000000010000ff0244e200060b000102030000000200280000",
+    "0000000003e8000003e800000001000000003a5574d8ff0899c000021b000019000000010000",
+    "007dff0244e200060b000105000000001d8119c0",
+);
 
 fn others(target: &str) -> Vec<Vec<u8>> {
     let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
@@ -226,33 +237,22 @@ fn others(target: &str) -> Vec<Vec<u8>> {
         "refund" => texts(&[REFUND]),
         "seed_words" => texts(&[&format!("{}art", "abandon ".repeat(23))]),
         "channel_backup" => vec![windlass_channels::fuzzing::backup_content()],
-        "channel_book" => {
-            let rows = windlass_channels::fuzzing::book_rows();
-            let rows = rows.iter().map(|(table, key, value)| row(u8::try_from(*table).expect("few"), key, value));
-            vec![rows.collect::<Vec<_>>().concat()]
-        }
-        "wallet_journal" => vec![
-            row(0, b"12345678", br#"{"terms":{},"address":"bcrt1","script":"5120"}"#),
-            row(4, b"history", br#"[{"height":1,"hash":"00"}]"#),
-        ],
+        "channel_book" => vec![joined(&windlass_channels::fuzzing::book_rows())],
+        "gossip_snapshot" => vec![unhex(SNAPSHOT)],
+        "wallet_journal" => vec![joined(&windlass_node::fuzzing::wallet_journal_rows())],
         "config" => texts(&[CONFIG, r#"{"api":"http://127.0.0.1:1","pid":7}"#]),
-        "api_requests" => texts(&[
-            r#"{"to":"bcrt1q","amount_sat":1}"#,
-            &format!(r#"{{"peer":{{"node_id":"{KEY}","address":"127.0.0.1:1"}},"amount_sat":1,"push_msat":2}}"#),
-            &format!(r#"{{"invoice":"{INVOICE}","amount_msat":5,"memo":"","max_fee_msat":1}}"#),
-            r#"{"hash":"00","amount_msat":1,"memo":"m","expiry_seconds":60,"final_cltv_delta":144}"#,
-            r#"{"before":7}"#,
-            r#"{"hex":"00"}"#,
-        ]),
+        "api_requests" => texts(&REQUESTS.iter().map(|(_, example)| *example).collect::<Vec<_>>()),
         "member_answers" => {
             let genesis = genesis();
             let bytes = borsh::to_vec(&genesis).expect("writing to a vector does not fail");
             let (block, certificate) = (hex(&first_block().encode()), hex(&certificate()));
-            texts(&[
-                &format!(r#"{{"chain":"{}","hex":"{}","genesis":null}}"#, genesis.chain_id(), hex(&bytes)),
-                &format!(r#"{{"height":1,"digest":"","hex":"{block}","certificate":"{certificate}"}}"#),
-                r#"{"code":"failed","message":"m","hints":[]}"#,
-            ])
+            let zeros = hex(&[0; 32]);
+            let computed = [
+                format!(r#"{{"chain":"{}","hex":"{}","genesis":null}}"#, genesis.chain_id(), hex(&bytes)),
+                format!(r#"{{"height":1,"block":"{zeros}","hex":"{block}","certificate":"{certificate}"}}"#),
+            ];
+            let stated = ANSWERS.iter().map(|(_, example)| *example);
+            texts(&computed.iter().map(String::as_str).chain(stated).collect::<Vec<_>>())
         }
         "ledger_state" => {
             let (changes, _) = genesis_state(&genesis());
@@ -272,7 +272,7 @@ fn others(target: &str) -> Vec<Vec<u8>> {
             let height = 1u64.to_be_bytes();
             vec![[row(1, &height, &first_block().encode()), row(2, &height, &certificate())].concat()]
         }
-        "peg_share" => vec![vec![1; 300]],
+        "peg_share" => vec![windlass_peg::share::fuzz_share_content()],
         other => unreachable!("no target {other}"),
     }
 }
@@ -288,6 +288,11 @@ watchtower = "tower"
 url = "http://127.0.0.1:1"
 cookie = "/c"
 "#;
+
+fn unhex(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hex")).collect()
+}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -11,19 +11,21 @@ use crate::seeds;
 use std::sync::OnceLock;
 use windlass_types::AssetId;
 
-pub(crate) fn transaction(bytes: &[u8]) {
-    let Ok(transaction) = Transaction::decode(bytes) else { return };
+pub(crate) fn transaction(bytes: &[u8]) -> bool {
+    let Ok(transaction) = Transaction::decode(bytes) else { return false };
     assert_eq!(transaction.encode(), bytes);
     let _ = (transaction.id(), transaction.from(), transaction.nonce(), transaction.verify_signature());
     if let windlass_ledger::TxBody::Claim(claim) = &transaction.body {
         let _ = (claim.outpoint(), claim.block_hash());
     }
+    true
 }
 
-pub(crate) fn block(bytes: &[u8]) {
-    let Ok(block) = Block::decode(bytes) else { return };
+pub(crate) fn block(bytes: &[u8]) -> bool {
+    let Ok(block) = Block::decode(bytes) else { return false };
     assert_eq!(block.encode(), bytes);
     let _ = (block.digest(), block.body_root());
+    true
 }
 
 fn strict<T: BorshSerialize + BorshDeserialize>(bytes: &[u8]) -> Option<T> {
@@ -32,64 +34,72 @@ fn strict<T: BorshSerialize + BorshDeserialize>(bytes: &[u8]) -> Option<T> {
     Some(value)
 }
 
-pub(crate) fn genesis(bytes: &[u8]) {
-    let Some(genesis) = strict::<Genesis>(bytes) else { return };
-    if genesis.validate().is_ok() {
+pub(crate) fn genesis(bytes: &[u8]) -> bool {
+    let Some(genesis) = strict::<Genesis>(bytes) else { return false };
+    let valid = genesis.validate().is_ok();
+    if valid {
         let _ = genesis.chain_id();
     }
+    valid
 }
 
 /// The terms of an asset, and the text of an id.
-pub(crate) fn asset(bytes: &[u8]) {
-    if let Some(asset) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<AssetId>().ok()) {
+pub(crate) fn asset(bytes: &[u8]) -> bool {
+    let named = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<AssetId>().ok());
+    if let Some(asset) = named {
         assert_eq!(asset.to_string().parse(), Ok(asset));
     }
-    let Some(terms) = strict::<AssetTerms>(bytes) else { return };
+    let Some(terms) = strict::<AssetTerms>(bytes) else { return named.is_some() };
     let plain = AssetTerms { ticker: "A".into(), name: "A".into(), decimals: 0, units: 1, reissuable: false };
     let _ = (windlass_ledger::likeness(&terms, &plain), windlass_ledger::resembles_bitcoin(&terms));
-    if terms.validate().is_ok() {
+    let valid = terms.validate().is_ok();
+    if valid {
         assert!(terms.ticker.is_ascii() && terms.name.is_ascii());
     }
+    valid
 }
 
-pub(crate) fn proof(bytes: &[u8]) {
-    let Some(proof) = strict::<smt::Proof>(bytes) else { return };
+pub(crate) fn proof(bytes: &[u8]) -> bool {
+    let Some(proof) = strict::<smt::Proof>(bytes) else { return false };
     let root = windlass_types::Digest::default();
     assert!(!smt::verify(&root, b"key", Some(b"value"), &proof), "a proof for a root that no state has");
+    true
 }
 
-pub(crate) fn signing(bytes: &[u8]) {
-    let Ok(message) = SigningMessage::decode(bytes) else { return };
+pub(crate) fn signing(bytes: &[u8]) -> bool {
+    let Ok(message) = SigningMessage::decode(bytes) else { return false };
     assert_eq!(message.encode(), bytes);
+    true
 }
 
-pub(crate) fn dkg(bytes: &[u8]) {
-    let Ok(message) = DkgMessage::decode(bytes) else { return };
+pub(crate) fn dkg(bytes: &[u8]) -> bool {
+    let Ok(message) = DkgMessage::decode(bytes) else { return false };
     assert_eq!(message.encode(), bytes);
+    true
 }
 
 /// BIP37's Merkle block, as in a claim, behind the txid that it is to show.
-pub(crate) fn merkle_proof(bytes: &[u8]) {
-    let Some((txid, proof)) = bytes.split_at_checked(32) else { return };
-    let Ok(txid) = Txid::from_slice(txid) else { return };
-    let _ = windlass_chain::verify_merkle_proof(proof, txid);
+pub(crate) fn merkle_proof(bytes: &[u8]) -> bool {
+    let Some((txid, proof)) = bytes.split_at_checked(32) else { return false };
+    let Ok(txid) = Txid::from_slice(txid) else { return false };
+    windlass_chain::verify_merkle_proof(proof, txid).is_some()
 }
 
-pub(crate) fn share(bytes: &[u8]) {
-    windlass_peg::share::fuzz_share(bytes);
+pub(crate) fn share(bytes: &[u8]) -> bool {
+    windlass_peg::share::fuzz_share(bytes)
 }
 
-pub(crate) fn sealed_block(bytes: &[u8]) {
-    windlass_sidechain::fuzzing::sealed_block(bytes);
+pub(crate) fn sealed_block(bytes: &[u8]) -> bool {
+    windlass_sidechain::fuzzing::sealed_block(bytes)
 }
 
-pub(crate) fn gossip(bytes: &[u8]) {
-    windlass_sidechain::fuzzing::gossip(bytes);
+pub(crate) fn gossip(bytes: &[u8]) -> bool {
+    windlass_sidechain::fuzzing::gossip(bytes)
 }
 
 /// A certificate for a block of a known federation. Nobody else has its keys: only what its members signed
 /// holds.
-pub(crate) fn certificate(bytes: &[u8]) {
+pub(crate) fn certificate(bytes: &[u8]) -> bool {
     static KNOWN: OnceLock<(Genesis, Block, Vec<u8>)> = OnceLock::new();
     let (genesis, block, good) = KNOWN.get_or_init(|| {
         let (genesis, block) = (seeds::genesis(), seeds::first_block());
@@ -100,12 +110,17 @@ pub(crate) fn certificate(bytes: &[u8]) {
     let holds = windlass_sidechain::verify_block(&members, genesis.chain_id(), block, bytes).is_ok();
     assert!(!holds || bytes == good, "a certificate that nobody signed");
     let _ = windlass_sidechain::signers(&members, bytes);
+    holds
 }
 
-pub(crate) fn backup(bytes: &[u8]) {
-    windlass_channels::fuzzing::backup(bytes);
+pub(crate) fn backup(bytes: &[u8]) -> bool {
+    windlass_channels::fuzzing::backup(bytes)
 }
 
-pub(crate) fn name_proof(bytes: &[u8]) {
-    windlass_channels::fuzzing::name_proof(bytes);
+pub(crate) fn name_proof(bytes: &[u8]) -> bool {
+    windlass_channels::fuzzing::name_proof(bytes)
+}
+
+pub(crate) fn gossip_snapshot(bytes: &[u8]) -> bool {
+    windlass_channels::fuzzing::gossip_snapshot(bytes)
 }

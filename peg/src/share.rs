@@ -317,11 +317,32 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<KeyShare, ShareFileError> {
     Ok(KeyShare { me: body.me, key, group, nonces: body.nonces.clone() })
 }
 
-/// For `windlass-fuzz` alone: reads a file of this content, whose checksum holds. No part of the interface.
+/// For `windlass-fuzz` alone: reads a file of this content, whose checksum holds; true if it is a share. No part
+/// of the interface.
 #[doc(hidden)]
-pub fn fuzz_share(content: &[u8]) {
+pub fn fuzz_share(content: &[u8]) -> bool {
     let checksum = tagged_hash("Windlass/share file", &[content]);
-    if let Ok(share) = parse(Path::new("share.key"), &[content, &checksum[..]].concat()) {
-        let _ = (share.member(), share.group().x_only(), share.group().threshold());
-    }
+    let Ok(share) = parse(Path::new("share.key"), &[content, &checksum[..]].concat()) else { return false };
+    let _ = (share.member(), share.group().x_only(), share.group().threshold());
+    true
+}
+
+/// For `windlass-fuzz` alone: such a content to begin with, nobody's share. No part of the interface.
+#[doc(hidden)]
+pub fn fuzz_share_content() -> Vec<u8> {
+    use frost_secp256k1_tr::keys::{IdentifierList, generate_with_dealer};
+    let rng: rand::rngs::StdRng = rand::SeedableRng::seed_from_u64(1);
+    let (shares, public) = generate_with_dealer(4, 3, IdentifierList::Default, rng).expect("numbers that FROST takes");
+    let share = identifier(0).and_then(|id| shares.get(&id)).cloned().expect("a share for each");
+    let key = KeyPackage::try_from(share).expect("the dealer is honest");
+    crate::wire::encode(&ShareFileBody {
+        version: FILE_VERSION,
+        me: 0,
+        members: 4,
+        threshold: 3,
+        transcript: Digest::default(),
+        nonces: vec![[1; 32]],
+        key: key.serialize().expect("a key package that was generated encodes"),
+        public: public.serialize().expect("a public key package that was generated encodes"),
+    })
 }

@@ -17,11 +17,12 @@ use windlass_light::Certificate;
 use windlass_store::{Store, Writes};
 use windlass_types::{Digest, SideHeight};
 
-/// A block as members send it to each other.
-pub fn sealed_block(bytes: &[u8]) {
-    let Ok(sealed) = Sealed::decode(bytes.to_vec()) else { return };
+/// A block as members send it to each other; true if it is one.
+pub fn sealed_block(bytes: &[u8]) -> bool {
+    let Ok(sealed) = Sealed::decode(bytes.to_vec()) else { return false };
     assert_eq!(sealed.encode().as_ref(), bytes);
     assert_eq!(sealed.block().encode(), bytes[4..]);
+    true
 }
 
 /// A block in that form.
@@ -29,11 +30,12 @@ pub fn seal(block: Block) -> Vec<u8> {
     Sealed::new(Arc::new(block)).encode().to_vec()
 }
 
-/// Transactions as members pass them on.
-pub fn gossip(bytes: &[u8]) {
-    let Ok(list) = borsh::from_slice::<Vec<Transaction>>(bytes) else { return };
+/// Transactions as members pass them on; true if they are.
+pub fn gossip(bytes: &[u8]) -> bool {
+    let Ok(list) = borsh::from_slice::<Vec<Transaction>>(bytes) else { return false };
     assert_eq!(borsh::to_vec(&list).expect("writing to a vector does not fail"), bytes);
     assert!(list.iter().all(|transaction| transaction.id() == transaction.id()));
+    true
 }
 
 /// The certificate of a block that the members with these seeds, a quorum, vote for.
@@ -52,19 +54,20 @@ pub fn certificate(seeds: &[IdentitySeed], genesis: &Genesis, block: &Block) -> 
 }
 
 /// A member's store that holds any rows (table by its number, key, value) over the chain's first state: it
-/// opens or says what is wrong, and so does every question.
-pub fn chain_store(store: Arc<Store>, genesis: &Arc<Genesis>, rows: &[(usize, &[u8], &[u8])]) {
-    let Ok(_) = ChainStore::open(store.clone(), genesis.clone()) else { return };
+/// opens or says what is wrong, and so does every question. True if it opens and no answer is an error.
+pub fn chain_store(store: Arc<Store>, genesis: &Arc<Genesis>, rows: &[(usize, &[u8], &[u8])]) -> bool {
+    let Ok(_) = ChainStore::open(store.clone(), genesis.clone()) else { return false };
     let mut writes = Writes::new();
     for (table, key, value) in rows {
         writes.add_put(chain_store::TABLES[table % chain_store::TABLES.len()], key, value);
     }
     store.commit(writes).expect("room for it");
-    let Ok(chain) = ChainStore::open(store, genesis.clone()) else { return };
+    let Ok(chain) = ChainStore::open(store, genesis.clone()) else { return false };
+    let mut taken = true;
     for height in 0..3 {
-        drop(chain.block(SideHeight::new(height)));
-        drop(chain.receipts(SideHeight::new(height)));
+        taken &= chain.block(SideHeight::new(height)).is_ok();
+        taken &= chain.receipts(SideHeight::new(height)).is_ok();
     }
-    drop(chain.location(&Digest::default()));
-    drop(query::totals(&*chain.view()));
+    taken &= chain.location(&Digest::default()).is_ok();
+    taken & query::totals(&*chain.view()).is_ok()
 }

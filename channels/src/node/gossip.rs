@@ -5,6 +5,7 @@
 
 use super::Node;
 use crate::ldk::log::Log;
+use crate::ldk::stack::Graph;
 use lightning_rapid_gossip_sync::{GraphSyncError, RapidGossipSync};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -33,12 +34,17 @@ impl Node {
     /// See [`GossipError`]. What it told before the error may have been taken.
     pub fn apply_gossip_snapshot(&self, snapshot: &[u8]) -> Result<u32, GossipError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let sync = RapidGossipSync::new(Arc::clone(&self.graph), Arc::new(Log));
-        let time = sync.update_network_graph_no_std(snapshot, Some(now)).map_err(|error| match error {
-            GraphSyncError::DecodeError(error) => GossipError::Malformed(format!("{error:?}")),
-            GraphSyncError::LightningError(error) => GossipError::Refused(error.err),
-        })?;
+        let time = apply(&self.graph, snapshot, now)?;
         self.keep_graph();
         Ok(time)
     }
+}
+
+/// Takes a snapshot into `graph`, at the time `now` (Unix).
+pub(crate) fn apply(graph: &Arc<Graph>, snapshot: &[u8], now: u64) -> Result<u32, GossipError> {
+    let sync = RapidGossipSync::new(Arc::clone(graph), Arc::new(Log));
+    sync.update_network_graph_no_std(snapshot, Some(now)).map_err(|error| match error {
+        GraphSyncError::DecodeError(error) => GossipError::Malformed(format!("{error:?}")),
+        GraphSyncError::LightningError(error) => GossipError::Refused(error.err),
+    })
 }

@@ -35,7 +35,7 @@ mod statement;
 mod transfer;
 mod watch;
 
-pub(crate) use journal::{JOURNAL_TABLES, fuzz_journal};
+pub(crate) use journal::{JOURNAL_TABLES, fuzz_journal, journal_rows};
 pub(crate) use seed::fuzz_words;
 
 pub use config::{Ready, WalletConfig};
