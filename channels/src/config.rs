@@ -64,6 +64,9 @@ pub struct Config {
     /// commit's image of its state, about 200 bytes each, so many make every commit slower. While a peer is
     /// away, a hundred times as many may: the same clock decides when its channel is announced as out of use.
     pub completed_kept_max: u64,
+    /// The most events that wait for an application which acknowledges them, 10,000 at the least. Beyond, the
+    /// oldest are lost, which is logged and told to who reads on; see [`crate::Node::journal`].
+    pub events_kept_max: usize,
     /// How long a connected peer may keep from saying how our channels stand, before it is connected to anew.
     pub mute_max: Duration,
     /// LDK's clock, by which peers are slow and payments old. A minute; tests let it run faster.
@@ -99,6 +102,7 @@ impl Config {
             to_self_delay: 144,
             anchor_reserve: Amount::from_sat(25_000),
             completed_kept_max: 20,
+            events_kept_max: 1_000_000,
             mute_max: Duration::from_secs(20),
             tick: Duration::from_secs(60),
             backup: None,

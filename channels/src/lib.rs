@@ -39,8 +39,8 @@ pub use hold::{
 pub use ids::{ChannelId, HexError, OfferId, PaymentHash, PeerAddress, PeerAddressError, Preimage};
 pub use limits::{Forward, MAX_CLTV, MaxFee, Obstacle, PayLimits, Probe, RETRY_FOR};
 pub use model::{
-    Channel, ChannelState, Direction, Event, Info, Offer, Payment, PaymentFailure, PaymentKind, PaymentState, Peer,
-    PendingSplice, Policy,
+    Channel, ChannelState, Direction, Event, Info, JournalInfo, Offer, Payment, PaymentFailure, PaymentKind,
+    PaymentState, Peer, PendingSplice, Policy,
 };
 pub use names::{NameAnswer, NameResolver, NoNames};
 pub use node::{GossipError, Node, OpenRequest, SpliceOut};

@@ -35,6 +35,25 @@ pub struct Info {
     pub can_receive: Msat,
 }
 
+/// Where the journal of events is; see [`crate::Node::events`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalInfo {
+    /// The position of the next event.
+    pub next: u64,
+    /// The position of the oldest event that is kept; `next` if there is none.
+    pub oldest: u64,
+    /// All events before this position are acknowledged.
+    pub acknowledged: u64,
+    /// Events that are kept.
+    pub waiting: u64,
+    /// So many are kept at the most.
+    pub most: u64,
+    /// An application has acknowledged events, and was not given up since.
+    pub has_reader: bool,
+    /// Events that it never acknowledged and can't read any more, because there were too many.
+    pub lost: u64,
+}
+
 /// Another node that this one knows how to reach.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Peer {

@@ -5,7 +5,7 @@
 mod assets;
 mod payments;
 
-use crate::api::events::{AcknowledgeRequest, EventsAnswer};
+use crate::api::events::{AcknowledgeRequest, EventsAnswer, GiveUpRequest, JournalInfo};
 use crate::api::member::*;
 use crate::api::wallet::*;
 use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
@@ -425,6 +425,22 @@ impl WalletClient {
     /// See [`Http::post`].
     pub async fn acknowledge(&self, before: u64) -> Result<serde_json::Value, ApiError> {
         self.0.post("/events/acknowledge", &AcknowledgeRequest { before }, SHORT).await
+    }
+
+    /// Where the journal of Lightning events is.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn journal(&self) -> Result<JournalInfo, ApiError> {
+        self.0.get("/events/journal", SHORT).await
+    }
+
+    /// The application that acknowledged events is gone for good.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn give_up_reader(&self) -> Result<JournalInfo, ApiError> {
+        self.0.post("/events/give-up", &GiveUpRequest {}, SHORT).await
     }
 
     /// A fresh deposit address.

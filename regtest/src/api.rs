@@ -21,6 +21,7 @@
 //! | `asset/list` | [`AssetList`] | [`AssetListed`] |
 //! | `asset/verify` | [`AssetVerify`] | [`AssetVerdict`] |
 //! | `node/info` | [`OneNode`] | `NodeInfo` |
+//! | `node/events` | [`NodeEvents`] | `JournalInfo` |
 //! | `node/stop`, `node/start` | [`OneNode`] | [`ProcessStatus`] |
 //! | `peer/list` | [`OneNode`] | `Vec<NodePeer>` |
 //! | `peer/add` | [`OnePeer`] | [`NodePeer`] |
@@ -301,6 +302,16 @@ pub struct Transfer {
 pub struct OneNode {
     /// Its name.
     pub node: String,
+}
+
+/// A node's journal of Lightning events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeEvents {
+    /// Whose.
+    pub node: String,
+    /// The application that acknowledged them is gone for good.
+    #[serde(default)]
+    pub give_up: bool,
 }
 
 /// A peer of a node.

@@ -8,30 +8,32 @@
 //! its own directory. Inside, `tokio::spawn`, axum and everything else of tokio work as usual.
 //!
 //! ```no_run
-//! use std::{path::PathBuf, sync::Arc};
+//! use std::{error::Error, path::PathBuf, sync::Arc};
+//! use windlass_ledger::Genesis;
 //! use windlass_sidechain::{IdentitySeed, Member, MemberConfig, NoPorts, Peer, Timing, To};
-//! # fn genesis_from(_: &[u8]) -> windlass_ledger::Genesis { unimplemented!() }
-//! # fn config() -> MemberConfig { unimplemented!() }
-//! let config: MemberConfig = config();
-//! let dir: PathBuf = config.dir.clone();
-//! windlass_sidechain::run(&dir, |context| async move {
-//!     // 1. Join. The links to the other members work from here on: key generation runs on them.
-//!     let (member, links) = Member::join(context, config)?;
-//!     let (sender, mut messages) = links.split();
-//!     sender.all_connected().await?;
-//!     sender.send(To::All, b"round one".to_vec())?;
-//!     let (from, message) = messages.recv().await.expect("the network runs");
-//!     let genesis = genesis_from(&message);
 //!
-//!     // 2. Agree on blocks, from the genesis or from where this member stopped.
-//!     let chain = member.start_consensus(genesis, Arc::new(NoPorts), Arc::new(NoPorts)).await?;
+//! /// `genesis_of` makes the genesis of what key generation came to.
+//! fn member(config: MemberConfig, genesis_of: fn(&[u8]) -> Genesis) -> Result<(), Box<dyn Error>> {
+//!     let dir: PathBuf = config.dir.clone();
+//!     windlass_sidechain::run(&dir, move |context| async move {
+//!         // 1. Join. The links to the other members work from here on: key generation runs on them.
+//!         let (member, links) = Member::join(context, config)?;
+//!         let (sender, mut messages) = links.split();
+//!         sender.all_connected().await?;
+//!         sender.send(To::All, b"round one".to_vec())?;
+//!         let (from, message) = messages.recv().await.expect("the network runs");
+//!         let genesis = genesis_of(&message);
 //!
-//!     // 3. The rest of the process: an API, signing over `sender` and `messages`, …
-//!     let api = tokio::spawn(async move { println!("block {}", chain.tip().height) });
-//!     api.await?;
-//!     Ok::<(), Box<dyn std::error::Error>>(())
-//! })?; // When this returns, everything of the member has stopped.
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//!         // 2. Agree on blocks, from the genesis or from where this member stopped.
+//!         let chain = member.start_consensus(genesis, Arc::new(NoPorts), Arc::new(NoPorts)).await?;
+//!
+//!         // 3. The rest of the process: an API, signing over `sender` and `messages`, …
+//!         let api = tokio::spawn(async move { println!("block {}", chain.tip().height) });
+//!         api.await?;
+//!         Ok::<(), Box<dyn Error>>(())
+//!     })?; // When this returns, everything of the member has stopped.
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # Invariants

@@ -168,3 +168,53 @@ fn a_journal_that_no_node_gets_to_is_refused() {
         assert!(matches!(Book::open(&disk.store), Err(BookError::Row { .. })), "{position}");
     }
 }
+
+fn journal_events(book: &Book, count: u64) {
+    for _ in 0..count {
+        book.journal(crate::Event::ChannelReady { channel: CHANNEL });
+    }
+}
+
+#[test]
+fn a_journal_that_nobody_reads_is_bounded_and_says_what_is_lost() {
+    const MOST: u64 = 10_000;
+    let disk = Disk::new();
+    let book = disk.open();
+    book.bound_journal(0);
+    // Nobody ever acknowledged: there may be no application, so nothing counts as lost but for who asks for it.
+    journal_events(&book, MOST + 5);
+    disk.commit(&book);
+    book.committed(0);
+    let info = book.journal_info();
+    assert_eq!((info.waiting, info.oldest, info.has_reader, info.lost), (MOST, 5, false, 0), "{info:?}");
+    assert_eq!((book.lost_events(0), book.lost_events(5), book.lost_events(7)), (5, 0, 0));
+    // One reads, acknowledges once, and goes away.
+    book.acknowledge(6);
+    assert_eq!(book.lost_events(0), 0, "what it has acknowledged is not lost");
+    book.bound_journal(12_000);
+    journal_events(&book, 12_000 - (MOST - 1));
+    assert_eq!(book.journal_info().lost, 0);
+    journal_events(&book, 3);
+    disk.commit(&book);
+    let book = disk.open();
+    book.bound_journal(12_000);
+    let info = book.journal_info();
+    assert_eq!((info.waiting, info.oldest, info.has_reader, info.lost), (12_000, 9, true, 3), "{info:?}");
+    assert_eq!((book.lost_events(6), book.events(6, 1)[0].0), (3, 9), "who reads on is told");
+    // A bound that was lowered is reached little by little, not in one huge commit.
+    book.bound_journal(11_000);
+    journal_events(&book, 1);
+    assert_eq!(book.journal_info().waiting, 12_001 - 16);
+    // It is given up: as if nobody had ever read; and comes back, late.
+    book.give_up_reader();
+    disk.commit(&book);
+    let book = disk.open();
+    book.bound_journal(12_000);
+    let info = book.journal_info();
+    assert_eq!((info.waiting, info.has_reader, info.lost), (MOST, false, 0), "{info:?}");
+    assert_eq!(disk.store.scan(EVENTS, b"").expect("readable").len() as u64, MOST);
+    assert_eq!(book.lost_events(6), info.oldest - 6);
+    book.acknowledge(info.oldest + 1);
+    let info = book.journal_info();
+    assert!(info.has_reader && info.lost == 0 && info.waiting == MOST - 1, "{info:?}");
+}

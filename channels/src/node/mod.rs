@@ -26,6 +26,7 @@ mod route;
 mod splice;
 
 pub use gossip::GossipError;
+pub(crate) use gossip::apply as apply_snapshot;
 pub(crate) use offers::{read_offer, read_refund};
 pub use open::OpenRequest;
 pub(crate) use pay::{memo, read_invoice};
@@ -38,7 +39,7 @@ use crate::ldk::stack::{
     Broadcaster, Bumper, ChainMonitor, ChannelManager, Gate, Graph, Keys, Kv, OnionMessenger, PeerManager, Scorer,
     Sweeper,
 };
-use crate::{Config, Event, Info, Parts, StartError};
+use crate::{Config, Event, Info, JournalInfo, Parts, StartError};
 use chain::Follow;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -108,6 +109,7 @@ impl Node {
         let listener = TcpListener::bind(config.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let book = Arc::new(Book::open(&parts.store)?);
+        book.bound_journal(config.events_kept_max);
         let mut wallet_sync = windlass_chain::WalletSync::new(Arc::clone(&parts.wallet), parts.bitcoind.clone());
         wallet_sync.step().await?;
         let loaded = load(&config, &parts, &book).await?;
@@ -294,7 +296,7 @@ impl Node {
     /// What happened from the position `from` on, at most `limit` events, each with its position. Only
     /// what is on the disk is told, and it stays until [`Self::acknowledge`]: an application that keeps the
     /// position with what it does about an event loses none and sees none twice. For one that has never
-    /// acknowledged any, the last 10,000 are kept.
+    /// acknowledged any, the last 10,000 are kept; for one that has, [`Config::events_kept_max`].
     pub fn events(&self, from: u64, limit: usize) -> Vec<(u64, Event)> {
         self.book.events(from, limit)
     }
@@ -308,6 +310,24 @@ impl Node {
     /// Lets go of all events before the position `before`; false if that can't be made durable.
     pub async fn acknowledge(&self, before: u64) -> bool {
         self.book.acknowledge(before);
+        self.kv.durable().await
+    }
+
+    /// How many events from the position `from` on are lost: never acknowledged, and no longer kept because too
+    /// many waited. An application that finds some looks at [`Self::payments`] and [`Self::channels`] instead.
+    pub fn lost_events(&self, from: u64) -> u64 {
+        self.book.lost_events(from)
+    }
+
+    /// Where the journal of events is, and whether somebody reads it.
+    pub fn journal(&self) -> JournalInfo {
+        self.book.journal_info()
+    }
+
+    /// The application that acknowledged events is gone for good: only the last 10,000 are kept from now on, until
+    /// one acknowledges again. False if that can't be made durable.
+    pub async fn give_up_reader(&self) -> bool {
+        self.book.give_up_reader();
         self.kv.durable().await
     }
 

@@ -4,6 +4,7 @@ use super::{
     money, short,
     table::{Align, Table},
 };
+use windlass_node::api::events::JournalInfo;
 use windlass_node::api::payments::PolicyInfo;
 use windlass_node::api::wallet::{ChannelInfo, ChannelState, NodeInfo};
 use windlass_regtest::api::NodeChannel;
@@ -97,6 +98,32 @@ pub fn node(info: &NodeInfo) -> String {
     table.row(["Bitcoin", &format!("block {}", info.synced.height)]);
     table.row(["peers", &info.peers.len().to_string()]);
     table.row(["channels", &format!("{}, {} usable", info.channels, info.channels_usable)]);
+    if info.journal.has_reader && info.journal.waiting >= UNREAD {
+        table.row(["events", &format!("{} unread: see `windlass node events {}`", unread(&info.journal), info.name)]);
+    }
     table.row(["version", &info.version]);
     table.text("")
+}
+
+/// So many unread events are worth a word.
+const UNREAD: u64 = 10_000;
+
+fn unread(journal: &JournalInfo) -> String {
+    let lost = (journal.lost > 0).then(|| format!(", {} lost", windlass_types::grouped(journal.lost)));
+    windlass_types::grouped(journal.waiting) + &lost.unwrap_or_default()
+}
+
+/// `windlass node events`.
+pub fn journal(name: &str, journal: &JournalInfo) -> String {
+    let grouped = windlass_types::grouped;
+    let kept = format!("{} (at most {})", unread(journal), grouped(journal.most));
+    let reader = if journal.has_reader {
+        format!(
+            "an application acknowledged all before {}\nif it is gone for good: windlass node events {name} --give-up",
+            grouped(journal.acknowledged)
+        )
+    } else {
+        "no application acknowledges events: the oldest go as new ones come".to_owned()
+    };
+    format!("{name}'s journal: {kept} from {}, next {}\n{reader}\n", grouped(journal.oldest), grouped(journal.next))
 }

@@ -4,6 +4,7 @@ use bitcoin::{Amount, BlockHash, OutPoint, Txid, hashes::Hash as _};
 use windlass_node::api::member::{
     BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberInfo, PegOutInfo, PegOutState,
 };
+use windlass_node::api::events::JournalInfo;
 use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
     Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, EntryKind, Income, NodeInfo,
@@ -135,8 +136,16 @@ pub fn node() -> NodeInfo {
         peers: vec!["03cc".into()],
         channels: 2,
         channels_usable: 1,
+        journal: journal(3),
         version: "0.1.0".into(),
     }
+}
+
+/// The journal of a node whose application went away after its first 100 events, `lost` of the others are lost.
+pub fn journal(lost: u64) -> JournalInfo {
+    let (acknowledged, most) = (100, 1_000_000);
+    let oldest = acknowledged + lost;
+    JournalInfo { next: oldest + most, oldest, acknowledged, waiting: most, most, has_reader: true, lost }
 }
 
 pub fn payment(direction: Direction, state: PaymentState) -> PaymentInfo {

@@ -58,6 +58,8 @@ pub struct NodeInfo {
     pub channels: usize,
     /// Channels that can send or forward now.
     pub channels_usable: usize,
+    /// Where the journal of its Lightning events is.
+    pub journal: super::events::JournalInfo,
     /// The API's version.
     pub version: String,
 }

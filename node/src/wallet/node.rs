@@ -84,6 +84,7 @@ impl WalletNode {
             peers: connected.map(|peer| peer.node_id.to_string()).collect(),
             channels: usize::try_from(info.channels).unwrap_or(usize::MAX),
             channels_usable: usize::try_from(info.usable_channels).unwrap_or(usize::MAX),
+            journal: self.lightning.journal(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

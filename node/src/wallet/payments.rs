@@ -115,7 +115,11 @@ impl WalletNode {
 
     /// POST `/v1/refunds/claim`
     pub(super) async fn claim_refund(&self, request: &ClaimRequest) -> Result<PaymentInfo, ApiError> {
-        let claimed = self.lightning.claim_refund(&request.refund).await.map_err(|error| errors::offer(&self.config.name, error))?;
+        let claimed = self
+            .lightning
+            .claim_refund(&request.refund)
+            .await
+            .map_err(|error| errors::offer(&self.config.name, error))?;
         if request.timeout_seconds == 0 {
             return Ok(of_payment(claimed));
         }

@@ -59,6 +59,7 @@ table! {
     "asset/list" => asset::list,
     "asset/verify" => asset::verify,
     "node/info" => node::info,
+    "node/events" => node::events,
     "node/stop" => node::stop,
     "node/start" => node::start,
     "peer/list" => peer::list,

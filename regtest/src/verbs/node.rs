@@ -1,12 +1,13 @@
-//! `node info|stop|start|words|backup|restore` and `statement`.
+//! `node info|events|stop|start|words|backup|restore` and `statement`.
 
 use super::status::process_status;
 use crate::{
-    api::{NodeRestore, NodeWords, OneNode, ProcessStatus, Restored, Words},
+    api::{NodeEvents, NodeRestore, NodeWords, OneNode, ProcessStatus, Restored, Words},
     hub::{Call, start},
 };
 use windlass_node::api::{
     ApiError,
+    events::JournalInfo,
     wallet::{BackupAnswer, NodeInfo, Statement},
 };
 use windlass_node::wallet::{self, RecoveryError};
@@ -14,6 +15,12 @@ use windlass_node::wallet::{self, RecoveryError};
 /// Who and where a node is.
 pub async fn info(call: Call, ask: OneNode) -> Result<NodeInfo, ApiError> {
     call.hub.wallet(&ask.node)?.info().await
+}
+
+/// Where the journal of a node's Lightning events is; gives its reader up if asked to.
+pub async fn events(call: Call, ask: NodeEvents) -> Result<JournalInfo, ApiError> {
+    let wallet = call.hub.wallet(&ask.node)?;
+    if ask.give_up { wallet.give_up_reader().await } else { wallet.journal().await }
 }
 
 /// Ends a node; it stays down until it is started.

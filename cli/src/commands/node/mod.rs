@@ -1,6 +1,7 @@
 //! `windlass node …`
 
 pub mod backup;
+pub mod events;
 pub mod info;
 pub mod restore;
 pub mod start;
@@ -16,6 +17,8 @@ use windlass_node::api::ApiError;
 pub enum Command {
     /// Who and where a node is
     Info(info::Args),
+    /// How many Lightning events wait for an application
+    Events(events::Args),
     /// Stop a node's process
     Stop(stop::Args),
     /// Start it again
@@ -35,6 +38,7 @@ pub enum Command {
 pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
     match command {
         Command::Info(args) => info::run(ctx, args).await,
+        Command::Events(args) => events::run(ctx, args).await,
         Command::Stop(args) => stop::run(ctx, args).await,
         Command::Start(args) => start::run(ctx, args).await,
         Command::Words(args) => words::run(ctx, args).await,
