@@ -99,7 +99,7 @@ pub fn node(info: &NodeInfo) -> String {
     table.row(["peers", &info.peers.len().to_string()]);
     table.row(["channels", &format!("{}, {} usable", info.channels, info.channels_usable)]);
     if info.journal.has_reader && info.journal.waiting >= UNREAD {
-        table.row(["events", &format!("{} unread: see `windlass node events {}`", unread(&info.journal), info.name)]);
+        table.row(["events", &format!("{}: see `windlass node events {}`", unread(&info.journal), info.name)]);
     }
     table.row(["version", &info.version]);
     table.text("")
@@ -110,13 +110,13 @@ const UNREAD: u64 = 10_000;
 
 fn unread(journal: &JournalInfo) -> String {
     let lost = (journal.lost > 0).then(|| format!(", {} lost", windlass_types::grouped(journal.lost)));
-    windlass_types::grouped(journal.waiting) + &lost.unwrap_or_default()
+    windlass_types::grouped(journal.waiting) + " unread" + &lost.unwrap_or_default()
 }
 
 /// `windlass node events`.
 pub fn journal(name: &str, journal: &JournalInfo) -> String {
     let grouped = windlass_types::grouped;
-    let kept = format!("{} (at most {})", unread(journal), grouped(journal.most));
+    let kept = format!("{} (at most {} are kept)", unread(journal), grouped(journal.most));
     let reader = if journal.has_reader {
         format!(
             "an application acknowledged all before {}\nif it is gone for good: windlass node events {name} --give-up",
@@ -125,5 +125,5 @@ pub fn journal(name: &str, journal: &JournalInfo) -> String {
     } else {
         "no application acknowledges events: the oldest go as new ones come".to_owned()
     };
-    format!("{name}'s journal: {kept} from {}, next {}\n{reader}\n", grouped(journal.oldest), grouped(journal.next))
+    format!("{name}'s journal: {kept}, from {}, next {}\n{reader}", grouped(journal.oldest), grouped(journal.next))
 }

@@ -49,6 +49,7 @@ fn golden_channels() {
     golden("channel_list", &super::channel::list(&samples::channels()));
     golden("channel", &super::channel::one(&samples::channel()));
     golden("node", &super::channel::node(&samples::node()));
+    golden("journal", &super::channel::journal("alice", &samples::journal(3)));
     assert_eq!(super::channel::list(&[]), "no channels");
 }
 
