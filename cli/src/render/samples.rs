@@ -1,10 +1,10 @@
 //! Answers of a hub, made up, for the golden tests.
 
 use bitcoin::{Amount, BlockHash, OutPoint, Txid, hashes::Hash as _};
+use windlass_node::api::events::JournalInfo;
 use windlass_node::api::member::{
     BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberInfo, PegOutInfo, PegOutState,
 };
-use windlass_node::api::events::JournalInfo;
 use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
     Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, EntryKind, Income, NodeInfo,
