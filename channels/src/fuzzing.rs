@@ -59,6 +59,13 @@ pub fn refund(text: &str) -> bool {
     NETWORKS.iter().filter(|network| read_refund(text, **network).is_ok()).count() > 0
 }
 
+/// A refund on regtest that does not expire.
+pub fn refund_text() -> String {
+    let key = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().expect("a key");
+    let builder = lightning::offers::refund::RefundBuilder::new(vec![1; 32], key, 1_000_000).expect("an amount");
+    builder.chain(Network::Regtest).description("refund".into()).build().expect("a refund").to_string()
+}
+
 /// A snapshot of rapid gossip sync, taken into an empty graph of regtest; true if it can be. A graph that was
 /// made of it is written and read again, as at a restart.
 pub fn gossip_snapshot(bytes: &[u8]) -> bool {

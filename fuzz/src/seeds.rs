@@ -213,7 +213,6 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
 /// BOLT 11's, BOLT 12's and LDK's examples.
 const INVOICE: &str = "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap2r09nt4ndd0unm3z9u5t48y6ucv4r5sg7lk98c77ctvjczkspk5qprc90gx";
 const OFFER: &str = "lno1pgx9getnwss8vetrw3hhyuckyypwa3eyt44h6txtxquqh7lz5djge4afgfjn7k4rgrkuag0jsd5xvxg";
-const REFUND: &str = "lnr1qqyqqqqqqqqqqqqqqcp4256ypqqkgzshgysy6ct5dpjk6ct5d93kzmpq23ex2ct5d9ek293pqthvwfzadd7jejes8q9lhc4rvjxd022zv5l44g6qah82ru5rdpnpjkppqvjx204vgdzgsqpvcp4mldl3plscny0rt707gvpdh6ndydfacz43euzqhrurageg3n7kafgsek6gz3e9w52parv8gs2hlxzk95tzeswywffxlkeyhml0hh46kndmwf4m6xma3tkq2lu04qz3slje2rfthc89vss";
 /// The snapshot of LDK's own tests (four nodes, two channels), of regtest.
 const SNAPSHOT: &str = concat!(
     "4c444b0106226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f61e362da00000004",
@@ -230,17 +229,17 @@ fn others(target: &str) -> Vec<Vec<u8>> {
     let texts = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     match target {
         "payable" => {
-            let uri = "bitcoin:bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080?amount=0.00001234&label=a%20b";
+            let uri = "bitcoin:bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4?amount=0.00001234&label=a%20b";
             texts(&[INVOICE, OFFER, "₿alice@example.com", &format!("{uri}&lightning={INVOICE}&lno={OFFER}")])
         }
         "name_proof" => vec![windlass_channels::fuzzing::RECORDED_PROOF.to_vec()],
-        "refund" => texts(&[REFUND]),
+        "refund" => texts(&[&windlass_channels::fuzzing::refund_text()]),
         "seed_words" => texts(&[&format!("{}art", "abandon ".repeat(23))]),
         "channel_backup" => vec![windlass_channels::fuzzing::backup_content()],
         "channel_book" => vec![joined(&windlass_channels::fuzzing::book_rows())],
         "gossip_snapshot" => vec![unhex(SNAPSHOT)],
         "wallet_journal" => vec![joined(&windlass_node::fuzzing::wallet_journal_rows())],
-        "config" => texts(&[CONFIG, r#"{"api":"http://127.0.0.1:1","pid":7}"#]),
+        "config" => texts(&[&settings(), r#"{"api":"http://127.0.0.1:1","pid":7}"#]),
         "api_requests" => texts(&REQUESTS.iter().map(|(_, example)| *example).collect::<Vec<_>>()),
         "member_answers" => {
             let genesis = genesis();
@@ -277,17 +276,15 @@ fn others(target: &str) -> Vec<Vec<u8>> {
     }
 }
 
-const CONFIG: &str = r#"name = "alice"
-network = "regtest"
-api = "127.0.0.1:0"
-lightning = "127.0.0.1:0"
-members = ["http://127.0.0.1:1"]
-watchtower = "tower"
-
-[bitcoind]
-url = "http://127.0.0.1:1"
-cookie = "/c"
-"#;
+/// A wallet node's settings, all of them.
+fn settings() -> String {
+    let auth = windlass_chain::Auth::Cookie("/c".into());
+    let bitcoind = windlass_chain::BitcoindConfig { url: "http://127.0.0.1:1".into(), auth };
+    let mut config = windlass_node::wallet::WalletConfig::new("alice", ChainNetwork::Regtest, bitcoind);
+    config.watchtower = Some("tower".into());
+    config.rapid_gossip_sync = Some("http://127.0.0.1:2".into());
+    toml::to_string(&config).expect("settings can be written")
+}
 
 fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
