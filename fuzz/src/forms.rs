@@ -112,7 +112,7 @@ pub(crate) const ANSWERS: &[Form] = &[
     ),
     (json::<SubmitAnswer>, concat!(r#"{"id":""#, zeros!(), r#""}"#)),
     (json::<TransactionStatus>, r#"{"status":"final","height":7}"#),
-    (json::<AccountInfo>, r#"{"address":"wlr1","balance_sat":5,"next_nonce":1,"height":7}"#),
+    (json::<AccountInfo>, r#"{"address":"wlr1","balance_sat":5,"next_nonce":1,"used_nonces":[3],"height":7}"#),
     (
         json::<DepositInfo>,
         concat!(
