@@ -51,6 +51,9 @@ impl Patient {
             due.push(scid);
         }
         drop(announced);
+        if due.is_empty() {
+            return Vec::new();
+        }
         let graph = self.graph.read_only();
         let channels = due.iter().filter_map(|scid| graph.channel(*scid));
         let updates = channels.flat_map(|channel| [&channel.one_to_two, &channel.two_to_one].into_iter().flatten());
