@@ -4,29 +4,15 @@ mod harness;
 
 use bitcoin::Txid;
 use harness::books::{check_open, check_statement, settle};
+use harness::splices::{locked_in, splice_in};
 use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
-use windlass_channels::{Channel, ChannelId, ChannelState, CloseError, CloseKind, Event, SpliceError, SpliceOut};
+use windlass_channels::{ChannelId, ChannelState, CloseError, CloseKind, Event, SpliceError, SpliceOut};
 
 const START: u64 = 5_000_000_000;
-
-fn splice_in(peer: &Peer, id: ChannelId, amount: u64) -> Result<Txid, SpliceError> {
-    peer.on(move |node| async move { node.splice_in(id, sat(amount), None).await })
-}
 
 fn splice_out(peer: &Peer, id: ChannelId, amount: u64, to: Option<bitcoin::ScriptBuf>) -> Result<Txid, SpliceError> {
     let out = SpliceOut { amount: sat(amount), script: to };
     peer.on(move |node| async move { node.splice_out(id, &out, Some(3)).await })
-}
-
-/// Both ends have the capacity, and no splice waits.
-fn locked_in(ends: [&Peer; 2], id: ChannelId, capacity: u64) -> [Channel; 2] {
-    ends.map(|end| {
-        eventually("the splice is locked in", || {
-            let channel = end.node().channel(id)?;
-            let done = channel.capacity == sat(capacity) && channel.splice.is_none();
-            (done && channel.state == ChannelState::Usable).then_some(channel)
-        })
-    })
 }
 
 fn capacity_then(end: &Peer, id: ChannelId) -> Option<u64> {

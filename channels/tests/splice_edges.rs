@@ -4,25 +4,11 @@ mod harness;
 
 use bitcoin::Txid;
 use harness::books::{check_open, check_statement};
+use harness::splices::{locked_in, splice_in};
 use harness::{Chain, Peer, eventually, funded, msat, sat};
-use windlass_channels::{Channel, ChannelId, ChannelState, OpenRequest, SpliceError, SpliceOut};
+use windlass_channels::{ChannelState, OpenRequest, SpliceError, SpliceOut};
 
 const START: u64 = 5_000_000_000;
-
-fn splice_in(peer: &Peer, id: ChannelId, amount: u64) -> Result<Txid, SpliceError> {
-    peer.on(move |node| async move { node.splice_in(id, sat(amount), None).await })
-}
-
-/// Both ends have the capacity, and no splice waits.
-fn locked_in(ends: [&Peer; 2], id: ChannelId, capacity: u64) -> [Channel; 2] {
-    ends.map(|end| {
-        eventually("the splice is locked in", || {
-            let channel = end.node().channel(id)?;
-            let done = channel.capacity == sat(capacity) && channel.splice.is_none();
-            (done && channel.state == ChannelState::Usable).then_some(channel)
-        })
-    })
-}
 
 fn nothing_held(peer: &Peer) {
     assert!(peer.wallet().utxos().iter().all(|coin| !coin.held), "{:?}", peer.wallet().utxos());

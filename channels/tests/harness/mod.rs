@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub mod books;
+pub mod splices;
 pub mod stranger;
 
 use bitcoin::{Address, Amount, Network};
