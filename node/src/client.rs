@@ -3,17 +3,16 @@
 //! [`Code::NotRunning`](crate::api::Code) with the address where nothing answers.
 
 mod assets;
+mod member;
 mod payments;
 
+pub use member::MemberClient;
+
 use crate::api::events::{AcknowledgeRequest, EventsAnswer, GiveUpRequest, JournalInfo};
-use crate::api::member::*;
 use crate::api::wallet::*;
 use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
-use bitcoin::OutPoint;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use windlass_light::ProofFile;
-use windlass_types::{Digest, SideHeight};
 
 /// How long a request may take beyond what it asks the other side to wait.
 const GRACE: Duration = Duration::from_secs(30);
@@ -93,143 +92,6 @@ impl Http {
 }
 
 const SHORT: Duration = Duration::ZERO;
-
-/// Speaks to a member or a follower.
-#[derive(Debug, Clone)]
-pub struct MemberClient(Http);
-
-impl MemberClient {
-    /// Speaks to the member at `base`.
-    pub fn new(base: impl Into<String>) -> Self {
-        Self(Http::new(base))
-    }
-
-    /// Where it speaks to.
-    pub fn base(&self) -> &str {
-        self.0.base()
-    }
-
-    /// The tip.
-    ///
-    /// # Errors
-    /// See [`Http::get`]; so for all below.
-    pub async fn chain(&self) -> Result<ChainInfo, ApiError> {
-        self.0.get("/chain", SHORT).await
-    }
-
-    /// The genesis.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn genesis(&self) -> Result<GenesisAnswer, ApiError> {
-        self.0.get("/genesis", SHORT).await
-    }
-
-    /// Blocks from a height on, at most `limit`.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn blocks(&self, from: SideHeight, limit: u64) -> Result<Vec<BlockAnswer>, ApiError> {
-        self.0.get(&format!("/blocks?from={from}&limit={limit}"), SHORT).await
-    }
-
-    /// Hands in a signed transaction.
-    ///
-    /// # Errors
-    /// See [`Http::post`].
-    pub async fn submit(&self, hex: String) -> Result<SubmitAnswer, ApiError> {
-        self.0.post("/transactions", &SubmitRequest { hex }, SHORT).await
-    }
-
-    /// Hands in signed transactions, at most [`BATCH_MAX`]; the outcomes are in the same order.
-    ///
-    /// # Errors
-    /// See [`Http::post`].
-    pub async fn submit_batch(&self, hex: Vec<String>) -> Result<Vec<SubmitOutcome>, ApiError> {
-        self.0.post("/transactions/batch", &SubmitBatchRequest { hex }, SHORT).await
-    }
-
-    /// Where a transaction stands; waits up to `wait` for it to be final.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn transaction(&self, id: Digest, wait: Duration) -> Result<TransactionStatus, ApiError> {
-        let seconds = wait.as_secs().min(WAIT_SECONDS_MAX);
-        self.0.get(&format!("/transactions/{id}?wait={seconds}"), wait).await
-    }
-
-    /// An account.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn account(&self, address: &str) -> Result<AccountInfo, ApiError> {
-        self.0.get(&format!("/accounts/{address}"), SHORT).await
-    }
-
-    /// What an account has, or that there is none, as a file that anyone can check.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn prove_account(&self, address: &str) -> Result<ProofFile, ApiError> {
-        self.0.get(&format!("/proofs/accounts/{address}"), SHORT).await
-    }
-
-    /// That a transaction is in a final block, as a file that anyone can check.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn prove_transaction(&self, id: Digest) -> Result<ProofFile, ApiError> {
-        self.0.get(&format!("/proofs/transactions/{id}"), SHORT).await
-    }
-
-    /// A claimed deposit.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn deposit(&self, outpoint: OutPoint) -> Result<DepositInfo, ApiError> {
-        self.0.get(&format!("/deposits/{outpoint}"), SHORT).await
-    }
-
-    /// The claimed deposits of an account.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn deposits(&self, address: &str) -> Result<Vec<DepositInfo>, ApiError> {
-        self.0.get(&format!("/deposits?account={address}"), SHORT).await
-    }
-
-    /// A peg-out.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn peg_out(&self, id: Digest) -> Result<PegOutInfo, ApiError> {
-        self.0.get(&format!("/peg-outs/{id}"), SHORT).await
-    }
-
-    /// The peg-outs of an account.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn peg_outs(&self, address: &str) -> Result<Vec<PegOutInfo>, ApiError> {
-        self.0.get(&format!("/peg-outs?account={address}"), SHORT).await
-    }
-
-    /// The federation as this member sees it.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn federation(&self) -> Result<FederationInfo, ApiError> {
-        self.0.get("/federation", SHORT).await
-    }
-
-    /// Bitcoin as this member sees it.
-    ///
-    /// # Errors
-    /// See [`Http::get`].
-    pub async fn bitcoin(&self) -> Result<BitcoinInfo, ApiError> {
-        self.0.get("/bitcoin", SHORT).await
-    }
-}
 
 /// Speaks to a wallet node.
 #[derive(Debug, Clone)]
