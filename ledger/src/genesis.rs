@@ -169,6 +169,11 @@ impl Genesis {
         ChainId(Digest::tagged("Windlass/genesis", &[&crate::state::encode(self)]))
     }
 
+    /// The members' identities, in their order: what certificates are checked against.
+    pub fn identities(&self) -> Vec<[u8; 32]> {
+        self.members.iter().map(|member| member.identity).collect()
+    }
+
     /// Checks every field (rule L1). All other functions expect a genesis that passed.
     ///
     /// # Errors

@@ -112,10 +112,10 @@ pub fn verify_with(
     if block.body_root() != block.header.body_root {
         return Err(CertificateError::Body(height));
     }
-    verify_header(committee, chain, &block.header, certificate)
+    verify_header(committee, chain, &block.header, certificate).map(drop)
 }
 
-/// Checks that `certificate` proves the block of `header` final. Whoever has the body checks it against the
+/// Checks that `certificate` proves the block of `header` final, and says who signed, by their index and ascending. Whoever has the body checks it against the
 /// header's root: votes cover the header only.
 ///
 /// # Errors
@@ -125,7 +125,7 @@ pub fn verify_header(
     chain: ChainId,
     header: &Header,
     certificate: &[u8],
-) -> Result<(), CertificateError> {
+) -> Result<Vec<u16>, CertificateError> {
     let height = header.height;
     let malformed = |reason: String| CertificateError::Malformed { height, reason };
     if header.chain != chain {
@@ -150,5 +150,5 @@ pub fn verify_header(
     if !committee::votes_hold(committee, chain, &votes) {
         return Err(CertificateError::Signatures(height));
     }
-    Ok(())
+    Ok(committee::voters(committee, &votes))
 }

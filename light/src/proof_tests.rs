@@ -53,7 +53,7 @@ fn header(state_root: Digest, body_root: Digest) -> Header {
 
 fn certificate(header: &Header, members: &[u8]) -> Vec<u8> {
     let chain = header.chain;
-    let identities: Vec<[u8; 32]> = genesis().members.iter().map(|member| member.identity).collect();
+    let identities = genesis().identities();
     let committee = Committee::new(&identities).expect("a committee");
     let round = Round::new(EPOCH, View::new(9));
     let proposal = Proposal::new(round, View::new(8), EngineDigest(header.digest().0));

@@ -58,7 +58,7 @@ pub async fn replay(member: &MemberClient, wanted: Option<ChainId>) -> Result<Re
     if let Some(wanted) = wanted.filter(|wanted| *wanted != chain) {
         return Err(ApiError::conflict(format!("the member serves the chain {chain}, not {wanted}")));
     }
-    let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+    let identities = genesis.identities();
     let mut recount = Recount::new(genesis).map_err(ApiError::failed)?;
     while let Some(next) = recount.tip().height.next() {
         let answers = member.blocks(next, BLOCKS_MAX).await?;

@@ -167,7 +167,7 @@ impl Core {
             return Ok(None);
         }
         let proof = ForkProof { first: (block.header, own), second: (*header, certificate.to_vec()) };
-        let identities: Vec<[u8; 32]> = self.genesis.members.iter().map(|member| member.identity).collect();
+        let identities = self.genesis.identities();
         let culprits = proof.verify(&identities, self.chain_id)?;
         self.proofs.note_fork(&proof, &culprits);
         Ok(Some(proof))

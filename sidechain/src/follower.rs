@@ -60,7 +60,7 @@ impl Follower {
     /// # Errors
     /// The genesis is unusable or the state can't be read.
     pub fn new(genesis: Arc<Genesis>, base: Arc<dyn StateRead>) -> Result<Self, FollowError> {
-        let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+        let identities = genesis.identities();
         let committee = Committee::new(&identities)?;
         let tip = query::tip(&*base)?;
         let chain = genesis.chain_id();

@@ -40,7 +40,7 @@ pub fn gossip(bytes: &[u8]) -> bool {
 
 /// The certificate of a block that the members with these seeds, a quorum, vote for.
 pub fn certificate(seeds: &[IdentitySeed], genesis: &Genesis, block: &Block) -> Vec<u8> {
-    let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+    let identities = genesis.identities();
     let committee = Committee::new(&identities).expect("members");
     let schemes: Vec<_> = seeds
         .iter()

@@ -21,7 +21,7 @@ use windlass_types::{ChainId, Digest, SideHeight};
 const VIEW: u64 = 300;
 
 fn identities() -> Vec<[u8; 32]> {
-    genesis().members.iter().map(|member| member.identity).collect()
+    genesis().identities()
 }
 
 fn committee() -> Committee {

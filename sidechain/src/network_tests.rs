@@ -190,7 +190,7 @@ fn case_26_two_of_four_down_stalls_and_resumes() {
 /// A follower that knows the genesis alone accepts all blocks, and no forged one.
 fn follows(member: &Running, to: SideHeight, dir: &Path) {
     let genesis = Arc::new(genesis());
-    let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+    let identities = genesis.identities();
     let mut state = MemoryState::default();
     state.commit(&genesis_state(&genesis).0);
     let mut follower = Follower::new(genesis.clone(), Arc::new(state)).expect("a good genesis");

@@ -65,11 +65,11 @@ impl ForkProof {
             return Err(ForkError::Agree { first: first.0.height, second: second.0.height });
         }
         let committee = Committee::new(members).map_err(|error| CertificateError::Members(error.to_string()))?;
-        for (header, certificate) in [first, second] {
-            light::verify_header(&committee, chain, header, certificate)?;
-        }
-        let others = light::signers(members, &second.1)?;
-        Ok(light::signers(members, &first.1)?.into_iter().filter(|member| others.contains(member)).collect())
+        let signers =
+            |(header, certificate): &(Header, Vec<u8>)| light::verify_header(&committee, chain, header, certificate);
+        let (mut culprits, others) = (signers(first)?, signers(second)?);
+        culprits.retain(|member| others.contains(member));
+        Ok(culprits)
     }
 }
 

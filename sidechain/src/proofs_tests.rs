@@ -7,7 +7,7 @@ use windlass_ledger::{BitcoinInputs, Block, Genesis, MemoryState, build, genesis
 use windlass_types::Amount;
 
 fn identities(genesis: &Genesis) -> Vec<[u8; 32]> {
-    genesis.members.iter().map(|member| member.identity).collect()
+    genesis.identities()
 }
 
 /// The first block as it is, and as it would be with another root: what two quorums could sign.

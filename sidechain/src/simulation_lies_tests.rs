@@ -59,7 +59,7 @@ impl Lie {
         let control = network.oracle.control(network.keys[index].clone());
         let (votes, mut heard) = control.register(0, quota(0)).await.expect("the network runs");
         let (blocks, _unread) = control.register(3, quota(3)).await.expect("the network runs");
-        let identities: Vec<[u8; 32]> = genesis().members.iter().map(|member| member.identity).collect();
+        let identities = genesis().identities();
         let committee = Committee::new(&identities).expect("a committee");
         let key = private_key(fixture::seed(index).bytes());
         let scheme = committee.signer(genesis().chain_id(), key).expect("a member");

@@ -312,7 +312,7 @@ pub(crate) async fn after_it_is_back(context: Context, world: World) -> Vec<(Sid
     let goal = network.highest();
     network.all_at(goal).await;
     let genesis = genesis();
-    let identities: Vec<[u8; 32]> = genesis.members.iter().map(|member| member.identity).collect();
+    let identities = genesis.identities();
     let (mut chain, mut by_descendant) = (Vec::new(), 0);
     for height in 1..=goal.get() {
         let height = SideHeight::new(height);

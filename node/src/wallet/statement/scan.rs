@@ -33,7 +33,7 @@ impl SideScan {
             return Err(format!("it does not follow on block {height}"));
         }
         let certificate = hex::decode(&answer.certificate).map_err(|_| "its certificate is not hex".to_owned())?;
-        let members: Vec<[u8; 32]> = chain.genesis.members.iter().map(|member| member.identity).collect();
+        let members = chain.genesis.identities();
         windlass_sidechain::verify_block(&members, chain.id, &block, &certificate)
             .map_err(|error| error.to_string())?;
         for transaction in &block.transactions {
