@@ -16,6 +16,7 @@ pub mod doctor;
 mod files;
 pub mod hub;
 pub mod layout;
+pub mod neighbours;
 pub mod network;
 pub mod ports;
 pub mod process;

@@ -6,6 +6,7 @@ use crate::{
     bitcoind::{Resolved, Resolver, chain},
     hub::{self, HUB_NAME, client::HubClient},
     layout::{Layout, NameError},
+    neighbours::Neighbours,
     ports::Ports,
     process::{self, Kind, ProcessId},
     progress::{Progress, Report},
@@ -27,8 +28,6 @@ const HUB_END: Duration = Duration::from_secs(20);
 /// How long another `up` or `down` may hold the lock; a build of bitcoind happens outside of it.
 const LOCK: Duration = Duration::from_secs(300);
 
-/// Held while ports are chosen; lies beside the networks.
-const PORTS_LOCK: &str = ".ports.lock";
 /// Less room than this would end in the middle of something.
 const DISK_BYTES_MIN: u64 = 100_000_000;
 
@@ -132,15 +131,13 @@ impl Network {
         };
         fs::create_dir_all(self.layout.root()).map_err(|error| self.failed("the network's folder", error))?;
         self.check_disk()?;
-        // Two networks that start at once must not choose the same ports.
-        let path = self.layout.siblings().join(PORTS_LOCK);
-        let lock = File::options().create(true).truncate(false).write(true).open(&path);
-        let lock =
-            lock.and_then(|file| file.lock().map(|()| file)).map_err(|error| self.failed("the port lock", error))?;
-        let ports = if plan.any_ports { Ports::any() } else { Ports::preferred(Run::ports_of_siblings(&self.layout)) };
+        let list_failed = |error| self.failed("the list of networks in the cache", error);
+        let neighbours = Neighbours::of_user().hold().map_err(list_failed)?;
+        let taken = neighbours.ports(&self.layout);
+        let ports = if plan.any_ports { Ports::any(taken) } else { Ports::preferred(taken) };
         run.prepare(plan, bitcoind, ports).map_err(run_failed)?;
         run.write(&self.layout).map_err(run_failed)?;
-        drop(lock);
+        neighbours.add(&self.layout).map_err(list_failed)?;
         Ok(run)
     }
 
@@ -198,13 +195,9 @@ impl Network {
     /// Removes the folders above the network's if they hold nothing any more.
     fn leave_nothing(&self) {
         let siblings = self.layout.siblings();
-        let names = fs::read_dir(siblings).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        if names.into_iter().all(|name| name == PORTS_LOCK) {
-            // Whoever is quicker and uses them again keeps them: only empty folders can be removed.
-            let _ = fs::remove_file(siblings.join(PORTS_LOCK));
-            let _ = fs::remove_dir(siblings);
-            let _ = siblings.parent().map(fs::remove_dir);
-        }
+        // Only empty folders can be removed: whatever is in use stays.
+        let _ = fs::remove_dir(siblings);
+        let _ = siblings.parent().map(fs::remove_dir);
     }
 
     /// Ends processes that outlived their hub, the hub first.

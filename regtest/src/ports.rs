@@ -57,9 +57,9 @@ impl Ports {
         Self { taken: taken.into_iter().collect(), any: false }
     }
 
-    /// Whatever the system gives, as tests want it.
-    pub fn any() -> Self {
-        Self { taken: BTreeSet::new(), any: true }
+    /// From anywhere, as tests want it; `taken` are never given.
+    pub fn any(taken: impl IntoIterator<Item = u16>) -> Self {
+        Self { taken: taken.into_iter().collect(), any: true }
     }
 
     /// The wish if it is free, else the next free one above.

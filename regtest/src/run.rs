@@ -262,18 +262,6 @@ impl Run {
         let nodes = self.nodes.iter().flat_map(|node| [node.api, node.lightning]);
         [self.bitcoin_rpc, self.bitcoin_p2p, self.hub].into_iter().chain(members).chain(nodes).collect()
     }
-
-    /// The ports that other networks in the same folder have written down: free now, perhaps, but
-    /// theirs at their next start.
-    pub fn ports_of_siblings(layout: &Layout) -> Vec<u16> {
-        let entries = std::fs::read_dir(layout.siblings()).into_iter().flatten().flatten();
-        entries
-            .filter(|entry| entry.path() != layout.root())
-            .filter_map(|entry| Layout::at(&entry.path()).ok())
-            .filter_map(|other| Self::read(&other).ok().flatten())
-            .flat_map(|run| run.ports())
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -299,29 +287,5 @@ mod tests {
         }
         let twice = Plan { nodes: vec!["bob".into(), "bob".into()], ..plan() };
         assert!(matches!(Run::new(&layout, &twice), Err(RunError::Twice(_))));
-    }
-
-    #[test]
-    fn ports_stay_from_start_to_start_and_networks_do_not_share_them() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let resolved = Resolved {
-            path: "/bin/bitcoind".into(),
-            version: crate::bitcoind::OLDEST,
-            origin: crate::bitcoind::Origin::Path,
-            notes: Vec::new(),
-        };
-        let mut all = Vec::new();
-        for name in ["one", "two"] {
-            let layout = Layout::new(dir.path(), name).expect("a name");
-            let mut run = Run::new(&layout, &plan()).expect("a plan");
-            run.prepare(&plan(), &resolved, Ports::preferred(Run::ports_of_siblings(&layout))).expect("ports");
-            run.write(&layout).expect("written");
-            assert_eq!(Run::read(&layout).expect("readable"), Some(run.clone()));
-            all.extend(run.ports());
-        }
-        let mut unique = all.clone();
-        unique.sort_unstable();
-        unique.dedup();
-        assert_eq!(unique.len(), all.len());
     }
 }

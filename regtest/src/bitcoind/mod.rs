@@ -19,6 +19,7 @@ pub use version::{OLDEST, Version, VersionError, probe};
 
 use crate::{
     command,
+    neighbours::user_cache,
     progress::{Progress, Report},
 };
 use std::{
@@ -126,14 +127,10 @@ pub struct Resolver {
 impl Resolver {
     /// As the environment says.
     pub fn from_env() -> Self {
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = absolute("XDG_CACHE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .unwrap_or_else(std::env::temp_dir);
         Self {
             exe: std::env::var_os("BITCOIND_EXE").filter(|value| !value.is_empty()),
             path: std::env::var_os("PATH").unwrap_or_default(),
-            cache: cache.join("windlass").join("bitcoind"),
+            cache: user_cache().join("bitcoind"),
             release: Release::for_this_machine(),
             source: Some(Source::pinned()),
         }

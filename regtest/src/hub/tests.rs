@@ -5,6 +5,7 @@ use crate::{
     api::{Faucet, FaucetDone, Mine, Mined, Started, Status},
     bitcoind::Resolver,
     hub::client::HubClient,
+    neighbours::Neighbours,
     ports::Ports,
     run::Plan,
 };
@@ -31,8 +32,11 @@ impl Fixture {
             .await
             .expect("no panic")
             .expect("a bitcoind");
-        run.prepare(&plan(), &resolved, Ports::any()).expect("ports");
+        // Other tests start theirs at the same time.
+        let neighbours = Neighbours::of_user().hold().expect("the list");
+        run.prepare(&plan(), &resolved, Ports::any(neighbours.ports(&layout))).expect("ports");
         run.write(&layout).expect("written");
+        neighbours.add(&layout).expect("added");
         let hub = HubClient::new(format!("http://127.0.0.1:{}", run.hub));
         let root = layout.root().to_owned();
         let task = tokio::spawn(async move { super::run(&root).await });
