@@ -87,6 +87,32 @@ fn an_asset_is_issued_moved_reissued_and_burned() {
     assert_eq!(query::assets(&net.state).expect("memory").len(), 1);
 }
 
+#[test]
+fn lists_come_by_pages() {
+    let mut net = Net::new();
+    net.fund(1, sat(1_000_000));
+    for units in 1..=7 {
+        let (transaction, _) = issue(&net, 1, &terms(units, true));
+        net.accept(vec![transaction]);
+    }
+    let whole = query::assets(&net.state).expect("memory");
+    assert_eq!(whole.len(), 7);
+    for size in [1, 3, 7, 8] {
+        let (mut all, mut from, mut pages) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let page = query::assets_page(&net.state, &from, size).expect("memory");
+            assert!(page.items.len() <= size);
+            all.extend(page.items);
+            pages += 1;
+            let Some(next) = page.next else { break };
+            from = next;
+        }
+        assert_eq!((all == whole, pages), (true, 7usize.div_ceil(size)), "{size} at a time");
+    }
+    let owned = query::units_page(&net.state, &account(1), &[], 2).expect("memory");
+    assert_eq!(owned.items, query::units_of(&net.state, &account(1)).expect("memory")[..2]);
+}
+
 /// L60 to L66: each by name.
 #[test]
 fn what_breaks_an_assets_rules_is_refused() {

@@ -68,7 +68,20 @@ pub fn deposit(view: &dyn StateRead, outpoint: OutPoint) -> Result<Option<Deposi
 /// # Errors
 /// State could not be read.
 pub fn deposits_of(view: &dyn StateRead, id: &AccountId) -> Result<Vec<DepositRecord>, StateError> {
-    pointed_at(view, &keys::deposits_of(id))
+    Ok(deposits_page(view, id, &[], usize::MAX)?.items)
+}
+
+/// The same by pages.
+///
+/// # Errors
+/// State could not be read.
+pub fn deposits_page(
+    view: &dyn StateRead,
+    id: &AccountId,
+    from: &[u8],
+    limit: usize,
+) -> Result<Page<DepositRecord>, StateError> {
+    page(view, &keys::deposits_of(id), from, limit, |_, key| read_required(view, key))
 }
 
 /// The deposits that wait for a batch, oldest first.
@@ -92,7 +105,20 @@ pub fn peg_out(view: &dyn StateRead, id: &Digest) -> Result<Option<PegOutRecord>
 /// # Errors
 /// State could not be read.
 pub fn peg_outs_of(view: &dyn StateRead, id: &AccountId) -> Result<Vec<PegOutRecord>, StateError> {
-    pointed_at(view, &keys::peg_outs_of(id))
+    Ok(peg_outs_page(view, id, &[], usize::MAX)?.items)
+}
+
+/// The same by pages.
+///
+/// # Errors
+/// State could not be read.
+pub fn peg_outs_page(
+    view: &dyn StateRead,
+    id: &AccountId,
+    from: &[u8],
+    limit: usize,
+) -> Result<Page<PegOutRecord>, StateError> {
+    page(view, &keys::peg_outs_of(id), from, limit, |_, key| read_required(view, key))
 }
 
 /// The peg-outs that wait for a batch, oldest first.
@@ -170,12 +196,19 @@ pub fn asset(view: &dyn StateRead, id: &AssetId) -> Result<Option<AssetRecord>, 
 /// # Errors
 /// State could not be read.
 pub fn assets(view: &dyn StateRead) -> Result<Vec<(AssetId, AssetRecord)>, StateError> {
-    let entries = view.scan(keys::ASSETS)?;
-    let pairs = entries.iter().map(|(key, value)| {
-        let id = key.get(keys::ASSETS.len()..).unwrap_or_default();
-        Ok((decode(key, id)?, decode(key, value)?))
-    });
-    pairs.collect()
+    Ok(assets_page(view, &[], usize::MAX)?.items)
+}
+
+/// The same by pages.
+///
+/// # Errors
+/// State could not be read.
+pub fn assets_page(
+    view: &dyn StateRead,
+    from: &[u8],
+    limit: usize,
+) -> Result<Page<(AssetId, AssetRecord)>, StateError> {
+    page(view, keys::ASSETS, from, limit, |id, value| Ok((decode(id, id)?, decode(id, value)?)))
 }
 
 /// What an account has of an asset, in units; of bitcoin in satoshis.
@@ -194,13 +227,45 @@ pub fn units(view: &dyn StateRead, id: &AccountId, asset: &AssetId) -> Result<u6
 /// # Errors
 /// State could not be read.
 pub fn units_of(view: &dyn StateRead, id: &AccountId) -> Result<Vec<(AssetId, u64)>, StateError> {
-    let prefix = keys::units_of(id);
-    let entries = view.scan(&prefix)?;
-    let pairs = entries.iter().map(|(key, value)| {
-        let asset = key.get(prefix.len()..).unwrap_or_default();
-        Ok((decode(key, asset)?, decode(key, value)?))
-    });
-    pairs.collect()
+    Ok(units_page(view, id, &[], usize::MAX)?.items)
+}
+
+/// The same by pages.
+///
+/// # Errors
+/// State could not be read.
+pub fn units_page(
+    view: &dyn StateRead,
+    id: &AccountId,
+    from: &[u8],
+    limit: usize,
+) -> Result<Page<(AssetId, u64)>, StateError> {
+    page(view, &keys::units_of(id), from, limit, |asset, units| Ok((decode(asset, asset)?, decode(asset, units)?)))
+}
+
+/// A part of a list, and where the next part begins: what to give as `from` for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The part.
+    pub items: Vec<T>,
+    /// None after the last.
+    pub next: Option<Vec<u8>>,
+}
+
+/// At most `limit` entries under `prefix` from `from` on; each is read from its key's rest and its value.
+fn page<T>(
+    view: &dyn StateRead,
+    prefix: &[u8],
+    from: &[u8],
+    limit: usize,
+    item: impl Fn(&[u8], &[u8]) -> Result<T, StateError>,
+) -> Result<Page<T>, StateError> {
+    let mut entries = view.page(prefix, from, limit.saturating_add(1))?;
+    let rest = |key: &[u8]| key.get(prefix.len()..).unwrap_or_default().to_vec();
+    let next = entries.get(limit).map(|(key, _)| rest(key));
+    entries.truncate(limit);
+    let items = entries.iter().map(|(key, value)| item(&rest(key), value)).collect::<Result<_, _>>()?;
+    Ok(Page { items, next })
 }
 
 /// What the entries under `prefix` point at: their values are the keys of records.

@@ -41,6 +41,16 @@ pub trait StateRead: Send + Sync {
     /// # Errors
     /// The store failed.
     fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StateError>;
+
+    /// At most `limit` of the entries of [`Self::scan`], from the key `prefix` with `from` behind it on. A store
+    /// that need not read the others for it says how.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn page(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, StateError> {
+        let first = [prefix, from].concat();
+        Ok(self.scan(prefix)?.into_iter().skip_while(|(key, _)| *key < first).take(limit).collect())
+    }
 }
 
 impl<T: StateRead + ?Sized> StateRead for Arc<T> {
@@ -49,6 +59,9 @@ impl<T: StateRead + ?Sized> StateRead for Arc<T> {
     }
     fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StateError> {
         (**self).scan(prefix)
+    }
+    fn page(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, StateError> {
+        (**self).page(prefix, from, limit)
     }
 }
 

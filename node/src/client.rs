@@ -10,12 +10,15 @@ pub use member::MemberClient;
 
 use crate::api::events::{AcknowledgeRequest, EventsAnswer, GiveUpRequest, JournalInfo};
 use crate::api::wallet::*;
-use crate::api::{ApiError, PREFIX, WAIT_SECONDS_MAX};
+use crate::api::{ApiError, PAGE_MAX, PREFIX, Page, WAIT_SECONDS_MAX};
+use crate::handshake;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// How long a request may take beyond what it asks the other side to wait.
 const GRACE: Duration = Duration::from_secs(30);
+/// A list of more pages is of no use in one piece.
+const PAGES_MAX: usize = 1_000;
 /// How long to wait for a connection: the other side is on this machine or near.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -32,6 +35,7 @@ impl Http {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .no_proxy()
+            .default_headers(handshake::headers())
             .build()
             .expect("a client without TLS needs nothing of the system");
         Self { base: base.into().trim_end_matches('/').to_owned(), client }
@@ -63,12 +67,35 @@ impl Http {
         self.send(self.client.post(self.url(path)).json(body), wait).await
     }
 
+    /// GET all pages of the list at `path` (with its query, if it has one).
+    ///
+    /// # Errors
+    /// As [`Self::get`]; also a list that does not end.
+    pub async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
+        let with = if path.contains('?') { '&' } else { '?' };
+        let mut all = Vec::new();
+        let mut from = String::new();
+        for _ in 0..PAGES_MAX {
+            let cursor = if from.is_empty() { String::new() } else { format!("&from={from}") };
+            let page: Page<T> = self.get(&format!("{path}{with}limit={PAGE_MAX}{cursor}"), SHORT).await?;
+            all.extend(page.items);
+            match page.next {
+                // Hex, or a number: nothing else goes into the next path.
+                Some(next) if next.bytes().all(|byte| byte.is_ascii_alphanumeric()) => from = next,
+                Some(next) => return Err(ApiError::failed(format!("{}: {next:?} is no cursor", self.base))),
+                None => return Ok(all),
+            }
+        }
+        Err(ApiError::failed(format!("{}{path} does not end", self.base)))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{PREFIX}{path}", self.base)
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder, wait: Duration) -> Result<T, ApiError> {
         let response = request.timeout(wait + GRACE).send().await.map_err(|e| self.unreachable(&e))?;
+        handshake::check(&self.base, response.headers())?;
         let status = response.status();
         let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         if status.is_success() {

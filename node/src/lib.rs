@@ -8,6 +8,7 @@ mod files;
 pub mod follower;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod handshake;
 pub mod member;
 pub mod reserves;
 mod sidechain_api;

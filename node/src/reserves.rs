@@ -1,7 +1,6 @@
 //! The recount by anyone: blocks from any member or follower, coins from any bitcoind.
 
-use crate::api::ApiError;
-use crate::api::member::BLOCKS_MAX;
+use crate::api::{ApiError, PAGE_MAX};
 use crate::client::MemberClient;
 use crate::follower::read_block;
 use windlass_chain::Bitcoind;
@@ -61,7 +60,7 @@ pub async fn replay(member: &MemberClient, wanted: Option<ChainId>) -> Result<Re
     let identities = genesis.identities();
     let mut recount = Recount::new(genesis).map_err(ApiError::failed)?;
     while let Some(next) = recount.tip().height.next() {
-        let answers = member.blocks(next, BLOCKS_MAX).await?;
+        let answers = member.blocks(next, PAGE_MAX).await?;
         if answers.is_empty() {
             break;
         }

@@ -96,6 +96,10 @@ impl StateRead for View {
     fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
         self.0.scan(prefix).map_err(state_error)
     }
+
+    fn page(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
+        self.0.page(prefix, from, limit).map_err(state_error)
+    }
 }
 
 fn key(height: SideHeight) -> [u8; 8] {

@@ -153,9 +153,13 @@ impl RedbTable {
     }
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        self.page(prefix, prefix, usize::MAX)
+    }
+
+    pub(crate) fn page(&self, prefix: &[u8], first: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
         let Some(table) = &self.table else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
-        for entry in table.range::<&[u8]>(prefix..).map_err(|error| self.failure(error))? {
+        for entry in table.range::<&[u8]>(first..).map_err(|error| self.failure(error))?.take(limit) {
             let (key, value) = entry.map_err(|error| self.failure(error))?;
             if !key.value().starts_with(prefix) {
                 break;

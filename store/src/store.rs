@@ -255,6 +255,19 @@ impl Snapshot {
             View::Log(table) => table.scan(prefix),
         }
     }
+
+    /// At most `limit` of the entries whose key starts with `prefix`, from the key `prefix` with `from` behind it
+    /// on, in the order of their keys.
+    ///
+    /// # Errors
+    /// The disk can't be read.
+    pub fn page(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let first = [prefix, from].concat();
+        match &self.view {
+            View::Redb(table) => table.page(prefix, &first, limit),
+            View::Log(table) => table.page(prefix, &first, limit),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -112,6 +112,32 @@ fn a_bad_commit_fails_as_a_whole() {
 }
 
 #[test]
+fn pages_of_a_snapshot_make_the_whole() {
+    for (_dir, store, _) in fresh() {
+        let writes = (0..=20u8).fold(Writes::new().put("t", b"Z", b"other"), |writes, n| {
+            writes.put("t", &[b'a', n], &[n]).put("t", &[b'b', n], b"other")
+        });
+        store.commit(writes).expect("commits");
+        let snapshot = store.snapshot("t").expect("snapshot");
+        let whole = snapshot.scan(b"a").expect("scan");
+        assert_eq!(whole.len(), 21);
+        for size in [1, 4, 21, 30] {
+            let (mut all, mut from) = (Vec::new(), Vec::new());
+            loop {
+                let mut page = snapshot.page(b"a", &from, size + 1).expect("a page");
+                let next = page.get(size).map(|(key, _)| key[1..].to_vec());
+                page.truncate(size);
+                all.extend(page);
+                let Some(next) = next else { break };
+                from = next;
+            }
+            assert_eq!(all, whole, "{size} at a time");
+        }
+        assert_eq!(snapshot.page(b"a", &[99], 5), Ok(vec![]), "it stays under its prefix");
+    }
+}
+
+#[test]
 fn a_snapshot_does_not_move() {
     for (_dir, store, _) in fresh() {
         store.commit(Writes::new().put("t", b"a1", b"old")).expect("commit");

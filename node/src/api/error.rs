@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// What went wrong, for programs. Each has an exit code and an HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The arguments can't be right: a malformed amount, address, invoice or id.
@@ -16,6 +17,8 @@ pub enum Code {
     Conflict,
     /// Less money than needed.
     InsufficientFunds,
+    /// The other side speaks another version of the API.
+    Version,
     /// A process that is needed does not run or does not answer.
     NotRunning,
     /// It may still happen, but did not in the time given.
@@ -29,7 +32,7 @@ impl Code {
     /// 5 timed out.
     pub const fn exit(self) -> u8 {
         match self {
-            Self::NotFound | Self::Conflict | Self::Failed => 1,
+            Self::NotFound | Self::Conflict | Self::Version | Self::Failed => 1,
             Self::Usage => 2,
             Self::NotRunning => 3,
             Self::InsufficientFunds => 4,
@@ -43,6 +46,7 @@ impl Code {
             Self::Usage => 400,
             Self::NotFound => 404,
             Self::Conflict => 409,
+            Self::Version => 426,
             Self::InsufficientFunds => 402,
             Self::NotRunning => 503,
             Self::Timeout => 504,
@@ -52,7 +56,7 @@ impl Code {
 }
 
 /// A next step: what it does and the command that does it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hint {
     /// What the command is for: `fund her`.
     pub what: String,
@@ -61,7 +65,7 @@ pub struct Hint {
 }
 
 /// An error as it goes over HTTP and to the terminal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, ToSchema)]
 #[error("{message}")]
 pub struct ApiError {
     /// For programs.

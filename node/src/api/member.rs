@@ -1,71 +1,60 @@
 //! The sidechain's API, spoken by members and followers.
 //!
-//! | method and path | body or query | answer |
-//! |---|---|---|
-//! | GET `/v1/chain` | | [`ChainInfo`] |
-//! | GET `/v1/genesis` | | [`GenesisAnswer`] |
-//! | GET `/v1/blocks/{height}` | | [`BlockAnswer`] |
-//! | GET `/v1/blocks?from=H&limit=N` (at most [`BLOCKS_MAX`]) | | `Vec<BlockAnswer>` |
-//! | POST `/v1/transactions` | [`SubmitRequest`] | [`SubmitAnswer`] |
-//! | POST `/v1/transactions/batch` (at most [`BATCH_MAX`]) | [`SubmitBatchRequest`] | `Vec<SubmitOutcome>`, in the same order |
-//! | GET `/v1/transactions/{id}?wait=S` (answers early when it is final) | | [`TransactionStatus`] |
-//! | GET `/v1/accounts/{address}` | | [`AccountInfo`] |
-//! | GET `/v1/accounts/{address}/assets` | | `Vec<`[`AssetBalance`](super::assets::AssetBalance)`>` |
-//! | GET `/v1/assets` | | `Vec<`[`AssetInfo`](super::assets::AssetInfo)`>` |
-//! | GET `/v1/assets/{id}` | | [`AssetInfo`](super::assets::AssetInfo) |
-//! | GET `/v1/deposits?account=ADDRESS` | | `Vec<DepositInfo>` |
-//! | GET `/v1/deposits/{txid}:{vout}` | | [`DepositInfo`] |
-//! | GET `/v1/peg-outs?account=ADDRESS` | | `Vec<PegOutInfo>` |
-//! | GET `/v1/peg-outs/{id}` | | [`PegOutInfo`] |
-//! | GET `/v1/proofs/accounts/{address}` (as of the newest block) | | [`ProofFile`](windlass_light::ProofFile) |
-//! | GET `/v1/proofs/transactions/{id}` | | [`ProofFile`](windlass_light::ProofFile) |
-//! | GET `/v1/federation` | | [`FederationInfo`] |
-//! | GET `/v1/bitcoin` (does this process see Bitcoin's tip?) | | [`BitcoinInfo`] |
+//! GET `/v1/openapi.json` describes it (also `docs/api/sidechain.json`): made from the code of the routes and of these types.
+//! Lists come by pages ([`Page`](super::Page)); GET `/v1/events` is a stream of server-sent events ([`BlockEvent`]).
 
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use windlass_ledger::Genesis;
 use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
-
-/// At most so many blocks in one answer.
-pub const BLOCKS_MAX: u64 = 256;
 
 /// At most so many transactions in one request.
 pub const BATCH_MAX: usize = 2_000;
 
 /// The tip of the sidechain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChainInfo {
     /// Which chain.
+    #[schema(value_type = String)]
     pub chain: ChainId,
     /// The Bitcoin network that it is pegged to.
+    #[schema(value_type = String)]
     pub network: ChainNetwork,
     /// Height of the newest final block.
+    #[schema(value_type = u64)]
     pub height: SideHeight,
     /// Its hash.
+    #[schema(value_type = String)]
     pub block: Digest,
     /// The Bitcoin block that it has consumed.
+    #[schema(schema_with = super::schema::block_ref)]
     pub anchor: BlockRef,
     /// Satoshis on the sidechain.
     #[serde(with = "super::sat", rename = "supply_sat")]
+    #[schema(value_type = u64)]
     pub supply: Amount,
     /// Satoshis burned and not yet paid out, as of the anchor.
     #[serde(with = "super::sat", rename = "owed_sat")]
+    #[schema(value_type = u64)]
     pub owed: Amount,
     /// Root of the state.
+    #[schema(value_type = String)]
     pub state_root: Digest,
     /// Transactions that wait in this process's mempool.
     pub mempool: usize,
 }
 
 /// The chain's genesis.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GenesisAnswer {
     /// Its hash.
+    #[schema(value_type = String)]
     pub chain: ChainId,
     /// The canonical encoding, in hex: what the chain id is the hash of.
     pub hex: String,
     /// The same to read.
+    #[schema(value_type = Object)]
     pub genesis: serde_json::Value,
 }
 
@@ -78,11 +67,13 @@ impl GenesisAnswer {
 }
 
 /// A final block and what proves that it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockAnswer {
     /// Its height.
+    #[schema(value_type = u64)]
     pub height: SideHeight,
     /// Its hash.
+    #[schema(value_type = String)]
     pub block: Digest,
     /// The canonical encoding, in hex.
     pub hex: String,
@@ -90,34 +81,60 @@ pub struct BlockAnswer {
     pub certificate: String,
 }
 
+/// A final block, as the stream of events tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockEvent {
+    /// Its height, which is also the event's id.
+    #[schema(value_type = u64)]
+    pub height: SideHeight,
+    /// Its hash.
+    #[schema(value_type = String)]
+    pub block: Digest,
+    /// The Bitcoin block that it has consumed.
+    #[schema(schema_with = super::schema::block_ref)]
+    pub anchor: BlockRef,
+    /// Satoshis on the sidechain.
+    #[serde(with = "super::sat", rename = "supply_sat")]
+    #[schema(value_type = u64)]
+    pub supply: Amount,
+    /// Its transactions, by their ids.
+    #[schema(value_type = Vec<String>)]
+    pub transactions: Vec<Digest>,
+    /// What it did: transfers, mints, peg-outs, refunds.
+    #[schema(schema_with = super::schema::receipts)]
+    pub receipts: serde_json::Value,
+}
+
 /// A signed sidechain transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubmitRequest {
     /// The canonical encoding, in hex.
     pub hex: String,
 }
 
 /// The transaction was accepted into the mempool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubmitAnswer {
     /// Its id.
+    #[schema(value_type = String)]
     pub id: Digest,
 }
 
 /// Signed sidechain transactions. Each is taken or refused by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SubmitBatchRequest {
     /// The canonical encodings, in hex.
     pub hex: Vec<String>,
 }
 
 /// What became of one transaction of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum SubmitOutcome {
     /// It was accepted into the mempool.
     Taken {
         /// Its id.
+        #[schema(value_type = String)]
         id: Digest,
     },
     /// It was refused.
@@ -128,7 +145,7 @@ pub enum SubmitOutcome {
 }
 
 /// Where a sidechain transaction stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum TransactionStatus {
     /// In the mempool.
@@ -136,6 +153,7 @@ pub enum TransactionStatus {
     /// In a final block.
     Final {
         /// The block's height.
+        #[schema(value_type = u64)]
         height: SideHeight,
     },
     /// Not known here: never seen, dropped, or refused.
@@ -143,41 +161,47 @@ pub enum TransactionStatus {
 }
 
 /// A sidechain account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountInfo {
     /// Its address.
     pub address: String,
     /// What it holds.
     #[serde(with = "super::sat", rename = "balance_sat")]
+    #[schema(value_type = u64)]
     pub balance: Amount,
     /// The lowest nonce that it has not used. It and the 63 after it are open.
     pub next_nonce: u64,
     /// Those above it that are used.
     pub used_nonces: Vec<u64>,
     /// As of this sidechain block.
+    #[schema(value_type = u64)]
     pub height: SideHeight,
 }
 
 /// A claimed deposit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DepositInfo {
     /// The coin on Bitcoin.
+    #[schema(value_type = String)]
     pub outpoint: OutPoint,
     /// The account that it is for.
     pub account: String,
     /// The coin's value.
     #[serde(with = "super::sat", rename = "amount_sat")]
+    #[schema(value_type = u64)]
     pub amount: Amount,
     /// The Bitcoin block that holds it.
+    #[schema(value_type = u32)]
     pub bitcoin_height: BtcHeight,
     /// From this Bitcoin height on it is the user's alone again, if it was not swept.
+    #[schema(value_type = u32)]
     pub reclaim_height: BtcHeight,
     /// Where it stands.
     pub state: DepositState,
 }
 
 /// Where a deposit stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DepositState {
     /// Claimed; waits for a treasury transaction.
@@ -185,6 +209,7 @@ pub enum DepositState {
     /// In the treasury transaction in flight.
     Sweeping {
         /// That transaction.
+        #[schema(value_type = String)]
         txid: Txid,
         /// Its confirmations as this process's bitcoind sees them.
         confirmations: u32,
@@ -192,33 +217,40 @@ pub enum DepositState {
     /// Swept, buried and minted.
     Minted {
         /// The treasury transaction.
+        #[schema(value_type = String)]
         txid: Txid,
         /// What was credited.
         #[serde(with = "super::sat", rename = "minted_sat")]
+        #[schema(value_type = u64)]
         minted: Amount,
         /// Its share of the Bitcoin fee.
         #[serde(with = "super::sat", rename = "fee_sat")]
+        #[schema(value_type = u64)]
         fee: Amount,
         /// The sidechain block that minted.
+        #[schema(value_type = u64)]
         height: SideHeight,
     },
     /// The user took it back before it was swept.
     Reclaimed {
         /// By this transaction.
+        #[schema(value_type = String)]
         txid: Txid,
     },
     /// It came too close to its reclaim height before it was swept: nothing is minted, and it is
     /// the user's to take back.
     Lapsed {
         /// The sidechain block that let go of it.
+        #[schema(value_type = u64)]
         height: SideHeight,
     },
 }
 
 /// A peg-out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PegOutInfo {
     /// The sidechain transaction that asked for it.
+    #[schema(value_type = String)]
     pub id: Digest,
     /// Who asked.
     pub account: String,
@@ -226,15 +258,17 @@ pub struct PegOutInfo {
     pub to: String,
     /// What was burned.
     #[serde(with = "super::sat", rename = "amount_sat")]
+    #[schema(value_type = u64)]
     pub amount: Amount,
     /// The sidechain block that burned it.
+    #[schema(value_type = u64)]
     pub burned_height: SideHeight,
     /// Where it stands.
     pub state: PegOutState,
 }
 
 /// Where a peg-out stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PegOutState {
     /// Burned; waits for a treasury transaction.
@@ -242,14 +276,17 @@ pub enum PegOutState {
     /// In the treasury transaction in flight.
     Paying {
         /// That transaction.
+        #[schema(value_type = String)]
         txid: Txid,
         /// The output that pays it.
         vout: u32,
         /// What arrives.
         #[serde(with = "super::sat", rename = "paid_sat")]
+        #[schema(value_type = u64)]
         paid: Amount,
         /// Its share of the Bitcoin fee.
         #[serde(with = "super::sat", rename = "fee_sat")]
+        #[schema(value_type = u64)]
         fee: Amount,
         /// Confirmations as this process's bitcoind sees them; 0 also before the broadcast.
         confirmations: u32,
@@ -257,22 +294,27 @@ pub enum PegOutState {
     /// Paid and buried.
     Paid {
         /// The treasury transaction.
+        #[schema(value_type = String)]
         txid: Txid,
         /// The output that paid it.
         vout: u32,
         /// What arrived.
         #[serde(with = "super::sat", rename = "paid_sat")]
+        #[schema(value_type = u64)]
         paid: Amount,
         /// Its share of the Bitcoin fee.
         #[serde(with = "super::sat", rename = "fee_sat")]
+        #[schema(value_type = u64)]
         fee: Amount,
         /// The sidechain block that settled it.
+        #[schema(value_type = u64)]
         height: SideHeight,
     },
     /// It can't be paid (its fee would be above the user's maximum, or it would be dust): the
     /// amount went back to the account, once.
     Refunded {
         /// The sidechain block that refunded.
+        #[schema(value_type = u64)]
         height: SideHeight,
         /// Why.
         reason: String,
@@ -280,7 +322,7 @@ pub enum PegOutState {
 }
 
 /// The federation as one member sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FederationInfo {
     /// This process's name (`f1`), or the follower's.
     pub name: String,
@@ -297,7 +339,7 @@ pub struct FederationInfo {
 }
 
 /// A member as another one sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MemberInfo {
     /// Its name in the genesis.
     pub name: String,
@@ -308,23 +350,26 @@ pub struct MemberInfo {
 }
 
 /// A coin of the treasury.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CoinInfo {
     /// Where it is.
+    #[schema(value_type = String)]
     pub outpoint: OutPoint,
     /// Its value.
     #[serde(with = "super::sat", rename = "value_sat")]
+    #[schema(value_type = u64)]
     pub value: Amount,
     /// Its script, in hex.
     pub script: String,
 }
 
 /// A treasury transaction in flight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BatchInfo {
     /// Its number.
     pub id: u64,
     /// The one Bitcoin transaction that it is.
+    #[schema(value_type = String)]
     pub txid: Txid,
     /// Deposits that it sweeps.
     pub deposits: usize,
@@ -332,6 +377,7 @@ pub struct BatchInfo {
     pub peg_outs: usize,
     /// Its fee.
     #[serde(with = "super::sat", rename = "fee_sat")]
+    #[schema(value_type = u64)]
     pub fee: Amount,
     /// Is it signed, as far as this member knows?
     pub signed: bool,
@@ -344,9 +390,10 @@ pub struct BatchInfo {
 }
 
 /// Bitcoin as this process sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BitcoinInfo {
     /// The tip, or none while bitcoind does not answer.
+    #[schema(schema_with = super::schema::block_ref_opt)]
     pub tip: Option<BlockRef>,
     /// Why there is none.
     pub error: Option<String>,

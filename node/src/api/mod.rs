@@ -8,11 +8,14 @@ pub mod assets;
 mod error;
 pub mod events;
 pub mod member;
+mod page;
 pub mod payments;
+pub(crate) mod schema;
 pub mod splice;
 pub mod wallet;
 
 pub use error::{ApiError, Code, Hint};
+pub use page::{API_VERSION, PAGE_MAX, PAGE_USUAL, Page, PageQuery, VERSION_HEADER};
 
 use bitcoin::Amount;
 

@@ -16,7 +16,7 @@ impl MemberClient {
     /// # Errors
     /// See [`super::Http::get`].
     pub async fn assets(&self) -> Result<Vec<AssetInfo>, ApiError> {
-        self.0.get("/assets", SHORT).await
+        self.0.list("/assets").await
     }
 
     /// An asset.
@@ -32,7 +32,7 @@ impl MemberClient {
     /// # Errors
     /// See [`super::Http::get`].
     pub async fn asset_balances(&self, address: &str) -> Result<Vec<AssetBalance>, ApiError> {
-        self.0.get(&format!("/accounts/{address}/assets"), SHORT).await
+        self.0.list(&format!("/accounts/{address}/assets")).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Http, SHORT};
 use crate::api::member::*;
-use crate::api::{ApiError, WAIT_SECONDS_MAX};
+use crate::api::{ApiError, Page, WAIT_SECONDS_MAX};
 use bitcoin::OutPoint;
 use std::time::Duration;
 use windlass_light::ProofFile;
@@ -43,8 +43,9 @@ impl MemberClient {
     ///
     /// # Errors
     /// See [`Http::get`].
-    pub async fn blocks(&self, from: SideHeight, limit: u64) -> Result<Vec<BlockAnswer>, ApiError> {
-        self.0.get(&format!("/blocks?from={from}&limit={limit}"), SHORT).await
+    pub async fn blocks(&self, from: SideHeight, limit: usize) -> Result<Vec<BlockAnswer>, ApiError> {
+        let page: Page<BlockAnswer> = self.0.get(&format!("/blocks?from={from}&limit={limit}"), SHORT).await?;
+        Ok(page.items)
     }
 
     /// Hands in a signed transaction.
@@ -109,7 +110,7 @@ impl MemberClient {
     /// # Errors
     /// See [`Http::get`].
     pub async fn deposits(&self, address: &str) -> Result<Vec<DepositInfo>, ApiError> {
-        self.0.get(&format!("/deposits?account={address}"), SHORT).await
+        self.0.list(&format!("/deposits?account={address}")).await
     }
 
     /// A peg-out.
@@ -125,7 +126,7 @@ impl MemberClient {
     /// # Errors
     /// See [`Http::get`].
     pub async fn peg_outs(&self, address: &str) -> Result<Vec<PegOutInfo>, ApiError> {
-        self.0.get(&format!("/peg-outs?account={address}"), SHORT).await
+        self.0.list(&format!("/peg-outs?account={address}")).await
     }
 
     /// The federation as this member sees it.

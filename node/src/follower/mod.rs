@@ -5,8 +5,8 @@ mod config;
 
 pub use config::{FollowerConfig, Ready};
 
-use crate::api::member::{BLOCKS_MAX, BlockAnswer, GenesisAnswer};
-use crate::api::{ApiError, Code};
+use crate::api::member::{BlockAnswer, GenesisAnswer};
+use crate::api::{ApiError, Code, PAGE_MAX};
 use crate::bitcoin_view::BitcoinView;
 use crate::client::MemberClient;
 use crate::files::{self, BadFile};
@@ -171,7 +171,7 @@ enum Trouble {
 
 async fn take(chain: &Arc<ChainStore>, member: &MemberClient) -> Result<usize, Trouble> {
     let Some(next) = chain.tip().height.next() else { return Ok(0) };
-    let answers = member.blocks(next, BLOCKS_MAX).await.map_err(Trouble::Member)?;
+    let answers = member.blocks(next, PAGE_MAX).await.map_err(Trouble::Member)?;
     let blocks: Result<Vec<_>, String> = answers.iter().map(read_block).collect();
     let blocks = blocks.map_err(|reason| Trouble::Member(ApiError::failed(format!("its blocks: {reason}"))))?;
     let count = blocks.len();

@@ -1,14 +1,18 @@
 //! The tip, the genesis, blocks, Bitcoin.
 
 use super::answers::{Answer, Of as _, parse};
-use super::{Backend, Running, Service, errors};
-use crate::api::ApiError;
-use crate::api::member::{BLOCKS_MAX, BitcoinInfo, BlockAnswer, ChainInfo, GenesisAnswer};
+use super::{Backend, Running, Service, errors, page};
+use crate::api::member::{BitcoinInfo, BlockAnswer, ChainInfo, GenesisAnswer};
+use crate::api::{ApiError, Page, PageQuery};
 use axum::extract::{Path, Query, State};
-use serde::Deserialize;
 use windlass_ledger::{BitcoinInputs, Block, Genesis, genesis_state};
 use windlass_types::SideHeight;
 
+/// The tip of the chain.
+#[utoipa::path(
+    get, path = "/chain", operation_id = "tip",
+    responses((status = 200, body = ChainInfo)),
+)]
 pub(super) async fn tip(State(service): State<Service>) -> Answer<ChainInfo> {
     let running = service.running()?;
     let tip = running.chain.tip();
@@ -38,6 +42,11 @@ pub(crate) fn genesis_answer(genesis: &Genesis) -> GenesisAnswer {
     }
 }
 
+/// The chain's genesis.
+#[utoipa::path(
+    get, path = "/genesis", operation_id = "genesis",
+    responses((status = 200, body = GenesisAnswer)),
+)]
 pub(super) async fn genesis(State(service): State<Service>) -> Answer<GenesisAnswer> {
     Answer::of(genesis_answer(service.running()?.chain.genesis()))
 }
@@ -60,6 +69,11 @@ fn find(running: &Running, height: SideHeight) -> Result<Option<BlockAnswer>, Ap
     }))
 }
 
+/// A final block and its certificate.
+#[utoipa::path(
+    get, path = "/blocks/{height}", operation_id = "block", params(("height" = u64, Path, description = "Its height")),
+    responses((status = 200, body = BlockAnswer)),
+)]
 pub(super) async fn block(State(service): State<Service>, Path(height): Path<String>) -> Answer<BlockAnswer> {
     let running = service.running()?;
     let height = SideHeight::new(parse("a height", &height)?);
@@ -72,32 +86,41 @@ pub(super) async fn block(State(service): State<Service>, Path(height): Path<Str
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Range {
-    from: Option<String>,
-    limit: Option<String>,
-}
-
 /// At most so many bytes of blocks (in hex) in one answer.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
-pub(super) async fn blocks(State(service): State<Service>, Query(range): Query<Range>) -> Answer<Vec<BlockAnswer>> {
+/// Final blocks; a cursor is a height.
+#[utoipa::path(
+    get, path = "/blocks", operation_id = "blocks", params(PageQuery),
+    responses((status = 200, body = Page<BlockAnswer>)),
+)]
+pub(super) async fn blocks(
+    State(service): State<Service>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Page<BlockAnswer>> {
     let running = service.running()?;
-    let from: u64 = range.from.map_or(Ok(0), |text| parse("from", &text))?;
-    let limit: u64 = range.limit.map_or(Ok(BLOCKS_MAX), |text| parse("limit", &text))?;
-    let mut found = Vec::new();
-    let mut bytes = 0_usize;
-    for height in (from..).take(usize::try_from(limit.min(BLOCKS_MAX)).unwrap_or_default()) {
-        let Some(block) = find(&running, SideHeight::new(height))? else { break };
+    let from: u64 = query.from.as_ref().map_or(Ok(0), |text| parse("from", text))?;
+    let (mut items, mut bytes, mut next) = (Vec::new(), 0_usize, Some(from));
+    for height in (from..).take(page::limit(&query)?) {
+        let Some(block) = find(&running, SideHeight::new(height))? else {
+            next = None;
+            break;
+        };
         bytes = bytes.saturating_add(block.hex.len());
-        if bytes > ANSWER_BYTES && !found.is_empty() {
+        if bytes > ANSWER_BYTES && !items.is_empty() {
             break;
         }
-        found.push(block);
+        items.push(block);
+        next = height.checked_add(1);
     }
-    Answer::of(found)
+    Answer::of(Page { items, next: next.map(|height| height.to_string()) })
 }
 
+/// Does this process see Bitcoin's tip?
+#[utoipa::path(
+    get, path = "/bitcoin", operation_id = "bitcoin",
+    responses((status = 200, body = BitcoinInfo)),
+)]
 pub(super) async fn bitcoin(State(service): State<Service>) -> Answer<BitcoinInfo> {
     let running = service.running()?;
     Answer::of(match running.bitcoin.as_ref().map(|view| view.tip()) {

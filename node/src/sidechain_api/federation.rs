@@ -8,6 +8,11 @@ use axum::extract::State;
 use windlass_ledger::{Batch, Coin, StateRead, query};
 use windlass_peg::signing::Status;
 
+/// The federation as this process sees it.
+#[utoipa::path(
+    get, path = "/federation", operation_id = "federation",
+    responses((status = 200, body = FederationInfo)),
+)]
 pub(super) async fn show(State(service): State<Service>) -> Answer<FederationInfo> {
     let running = service.running()?;
     let genesis = running.chain.genesis();

@@ -6,26 +6,32 @@ mod answers;
 mod assets;
 mod chain;
 mod errors;
+mod events;
 mod federation;
+mod openapi;
+mod page;
 mod pegs;
 mod proofs;
 mod transactions;
 
 pub(crate) use chain::genesis_answer;
 
-use crate::api::{ApiError, BODY_BYTES_MAX, PREFIX};
+use crate::api::{ApiError, BODY_BYTES_MAX};
 use crate::bitcoin_view::BitcoinView;
 use crate::client::MemberClient;
+use crate::handshake::serve_one_version;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use windlass_peg::signing::Status;
 use windlass_sidechain::{ChainStore, Handle, LinkSender};
 use windlass_types::SideHeight;
+
+/// So many may read the events at once.
+const STREAMS_MAX: usize = 64;
 
 /// Why the API can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +90,8 @@ pub(crate) struct Running {
 pub(crate) struct Service {
     name: Arc<str>,
     state: Arc<RwLock<Result<Arc<Running>, String>>>,
+    /// Places for readers of the events.
+    streams: Arc<Semaphore>,
 }
 
 impl Service {
@@ -121,7 +129,11 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let state = Arc::new(RwLock::new(Err("it has just started".to_owned())));
-        Ok(Self { listener, address, service: Service { name: name.into(), state } })
+        Ok(Self {
+            listener,
+            address,
+            service: Service { name: name.into(), state, streams: Arc::new(Semaphore::new(STREAMS_MAX)) },
+        })
     }
 
     /// The base address for clients.
@@ -143,30 +155,10 @@ impl Server {
 }
 
 fn router(service: Service) -> Router {
-    let routes = Router::new()
-        .route("/chain", get(chain::tip))
-        .route("/genesis", get(chain::genesis))
-        .route("/blocks", get(chain::blocks))
-        .route("/blocks/{height}", get(chain::block))
-        .route("/bitcoin", get(chain::bitcoin))
-        .route("/transactions", axum::routing::post(transactions::submit))
-        .route("/transactions/batch", axum::routing::post(transactions::submit_batch))
-        .route("/transactions/{id}", get(transactions::status))
-        .route("/accounts/{address}", get(pegs::account))
-        .route("/accounts/{address}/assets", get(assets::balances))
-        .route("/assets", get(assets::list))
-        .route("/assets/{id}", get(assets::asset))
-        .route("/deposits", get(pegs::deposits))
-        .route("/deposits/{outpoint}", get(pegs::deposit))
-        .route("/peg-outs", get(pegs::peg_outs))
-        .route("/peg-outs/{id}", get(pegs::peg_out))
-        .route("/proofs/accounts/{address}", get(proofs::account))
-        .route("/proofs/transactions/{id}", get(proofs::transaction))
-        .route("/federation", get(federation::show));
-    Router::new()
-        .nest(PREFIX, routes)
+    openapi::router()
         .fallback(errors::no_such_path)
         .method_not_allowed_fallback(errors::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(serve_one_version))
         .with_state(service)
 }

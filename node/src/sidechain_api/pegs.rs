@@ -1,9 +1,9 @@
 //! Accounts, deposits, peg-outs.
 
 use super::answers::{Answer, Of as _, parse};
-use super::{Running, Service, errors};
-use crate::api::ApiError;
+use super::{Running, Service, errors, page};
 use crate::api::member::{AccountInfo, DepositInfo, DepositState, PegOutInfo, PegOutState};
+use crate::api::{ApiError, Page, PageQuery};
 use axum::extract::{Path, Query, State};
 use bitcoin::{Address, Amount, OutPoint};
 use serde::Deserialize;
@@ -14,6 +14,11 @@ pub(super) fn account_of(running: &Running, text: &str) -> Result<AccountId, Api
     AccountId::from_address(text, running.chain.genesis().network).map_err(ApiError::usage)
 }
 
+/// An account; one that nobody has paid to is empty.
+#[utoipa::path(
+    get, path = "/accounts/{address}", operation_id = "account", params(("address" = String, Path, description = "A sidechain address")),
+    responses((status = 200, body = AccountInfo)),
+)]
 pub(super) async fn account(State(service): State<Service>, Path(address): Path<String>) -> Answer<AccountInfo> {
     let running = service.running()?;
     let id = account_of(&running, &address)?;
@@ -24,8 +29,11 @@ pub(super) async fn account(State(service): State<Service>, Path(address): Path<
     Answer::of(AccountInfo { address, balance: account.balance, next_nonce, used_nonces, height })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Of {
+    /// A sidechain address.
+    #[param(required, value_type = String)]
     account: Option<String>,
 }
 
@@ -38,17 +46,32 @@ impl Of {
     }
 }
 
-pub(super) async fn deposits(State(service): State<Service>, Query(of): Query<Of>) -> Answer<Vec<DepositInfo>> {
+/// The claimed deposits of an account, oldest first.
+#[utoipa::path(
+    get, path = "/deposits", operation_id = "deposits", params(Of, PageQuery),
+    responses((status = 200, body = Page<DepositInfo>)),
+)]
+pub(super) async fn deposits(
+    State(service): State<Service>,
+    Query(of): Query<Of>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Page<DepositInfo>> {
     let running = service.running()?;
     let view = running.chain.view();
-    let records = query::deposits_of(&*view, &of.account(&running)?).map_err(errors::state)?;
-    let mut infos = Vec::with_capacity(records.len());
-    for record in &records {
+    let (from, limit) = (page::from(&query)?, page::limit(&query)?);
+    let records = query::deposits_page(&*view, &of.account(&running)?, &from, limit).map_err(errors::state)?;
+    let mut infos = Vec::with_capacity(records.items.len());
+    for record in &records.items {
         infos.push(deposit_info(&running, &*view, record).await?);
     }
-    Answer::of(infos)
+    Answer::of(page::answer(records, |_| infos))
 }
 
+/// A claimed deposit.
+#[utoipa::path(
+    get, path = "/deposits/{outpoint}", operation_id = "deposit", params(("outpoint" = String, Path, description = "TXID:VOUT")),
+    responses((status = 200, body = DepositInfo)),
+)]
 pub(super) async fn deposit(State(service): State<Service>, Path(outpoint): Path<String>) -> Answer<DepositInfo> {
     let running = service.running()?;
     let outpoint: OutPoint = parse("a coin (TXID:VOUT)", &outpoint)?;
@@ -59,17 +82,32 @@ pub(super) async fn deposit(State(service): State<Service>, Path(outpoint): Path
     }
 }
 
-pub(super) async fn peg_outs(State(service): State<Service>, Query(of): Query<Of>) -> Answer<Vec<PegOutInfo>> {
+/// The peg-outs of an account, oldest first.
+#[utoipa::path(
+    get, path = "/peg-outs", operation_id = "pegOuts", params(Of, PageQuery),
+    responses((status = 200, body = Page<PegOutInfo>)),
+)]
+pub(super) async fn peg_outs(
+    State(service): State<Service>,
+    Query(of): Query<Of>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Page<PegOutInfo>> {
     let running = service.running()?;
     let view = running.chain.view();
-    let records = query::peg_outs_of(&*view, &of.account(&running)?).map_err(errors::state)?;
-    let mut infos = Vec::with_capacity(records.len());
-    for record in &records {
+    let (from, limit) = (page::from(&query)?, page::limit(&query)?);
+    let records = query::peg_outs_page(&*view, &of.account(&running)?, &from, limit).map_err(errors::state)?;
+    let mut infos = Vec::with_capacity(records.items.len());
+    for record in &records.items {
         infos.push(peg_out_info(&running, &*view, record).await?);
     }
-    Answer::of(infos)
+    Answer::of(page::answer(records, |_| infos))
 }
 
+/// A peg-out.
+#[utoipa::path(
+    get, path = "/peg-outs/{id}", operation_id = "pegOut", params(("id" = String, Path, description = "The id of its transaction")),
+    responses((status = 200, body = PegOutInfo)),
+)]
 pub(super) async fn peg_out(State(service): State<Service>, Path(id): Path<String>) -> Answer<PegOutInfo> {
     let running = service.running()?;
     let id: Digest = parse("a peg-out's id", &id)?;

@@ -3,6 +3,7 @@
 use super::answers::{Answer, Of as _, parse};
 use super::{Running, Service, errors, pegs};
 use crate::api::ApiError;
+use crate::api::schema::ProofFileSchema;
 use axum::extract::{Path, State};
 use windlass_ledger::{Header, Inclusion, keys, query, smt};
 use windlass_light::{Claim, HexBytes, ProofFile};
@@ -24,6 +25,11 @@ fn certificate(running: &Running, header: &Header) -> Result<Vec<u8>, ApiError> 
     Ok(certificate)
 }
 
+/// What an account has, or that there is none, as a file that anyone can check: as of the newest block.
+#[utoipa::path(
+    get, path = "/proofs/accounts/{address}", operation_id = "proveAccount", params(("address" = String, Path, description = "A sidechain address")),
+    responses((status = 200, body = ProofFileSchema)),
+)]
 pub(super) async fn account(State(service): State<Service>, Path(address): Path<String>) -> Answer<ProofFile> {
     let running = service.running()?;
     let key = keys::account(&pegs::account_of(&running, &address)?);
@@ -36,6 +42,11 @@ pub(super) async fn account(State(service): State<Service>, Path(address): Path<
     Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }))
 }
 
+/// That a transaction is in a final block, as a file that anyone can check.
+#[utoipa::path(
+    get, path = "/proofs/transactions/{id}", operation_id = "proveTransaction", params(("id" = String, Path, description = "The transaction's id")),
+    responses((status = 200, body = ProofFileSchema)),
+)]
 pub(super) async fn transaction(State(service): State<Service>, Path(id): Path<String>) -> Answer<ProofFile> {
     let running = service.running()?;
     let id: Digest = parse("a transaction id", &id)?;

@@ -19,6 +19,11 @@ use windlass_types::Digest;
 /// A transaction that nobody here knows may be on its way from another member for so long.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(2);
 
+/// Hands in a signed transaction. Its id is its idempotency key: the same bytes again have the same answer.
+#[utoipa::path(
+    post, path = "/transactions", operation_id = "submit", request_body = SubmitRequest,
+    responses((status = 200, body = SubmitAnswer)),
+)]
 pub(super) async fn submit(
     State(service): State<Service>,
     body: Result<Bytes, BytesRejection>,
@@ -52,6 +57,11 @@ pub(super) async fn submit(
     }
 }
 
+/// Hands in up to 2,000 signed transactions; the outcomes are in the same order.
+#[utoipa::path(
+    post, path = "/transactions/batch", operation_id = "submitBatch", request_body = SubmitBatchRequest,
+    responses((status = 200, body = Vec<SubmitOutcome>)),
+)]
 pub(super) async fn submit_batch(
     State(service): State<Service>,
     body: Result<Bytes, BytesRejection>,
@@ -101,11 +111,19 @@ fn outcome(outcome: Result<Digest, SubmitError>) -> SubmitOutcome {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wait {
+    /// Answer when it is final, or after so many seconds, at most 60; at once if it is not said.
+    #[param(value_type = Option<u64>)]
     wait: Option<String>,
 }
 
+/// Where a transaction stands.
+#[utoipa::path(
+    get, path = "/transactions/{id}", operation_id = "transaction", params(("id" = String, Path, description = "The transaction's id"), Wait),
+    responses((status = 200, body = TransactionStatus)),
+)]
 pub(super) async fn status(
     State(service): State<Service>,
     Path(id): Path<String>,

@@ -1,15 +1,17 @@
 //! The whole way: in, across, out; and what is said to who asks wrongly.
 
+use crate::api::{Described, deposits_by_pages, events};
 use crate::fed::{Fed, eventually};
 use crate::purse::{account, address, keypair, signed};
 use crate::steps::{balance, burn, deposit, minted, paid, payments};
-use bitcoin::Amount;
+use bitcoin::secp256k1::Keypair;
+use bitcoin::{Amount, OutPoint};
 use std::time::Duration;
 use windlass_ledger::{Params, TxBody};
 use windlass_node::api::Code;
 use windlass_node::api::member::PegOutState;
 use windlass_node::follower::{self, FollowerConfig};
-use windlass_types::{Digest, SideHeight};
+use windlass_types::{ChainNetwork, Digest, SideHeight};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_and_out_with_one_member_stopped_and_a_follower() {
@@ -39,8 +41,8 @@ async fn in_and_out_with_one_member_stopped_and_a_follower() {
         memo: vec![],
         expiry: None,
     };
-    let id = fed.any().submit(signed(chain, body, &ann)).await.expect("taken").id;
-    fed.is_final(id).await;
+    let transfer = fed.any().submit(signed(chain, body, &ann)).await.expect("taken").id;
+    fed.is_final(transfer).await;
     assert_eq!(balance(&fed, &bob).await, sent);
 
     let out = address(&keypair(3));
@@ -83,7 +85,57 @@ async fn in_and_out_with_one_member_stopped_and_a_follower() {
         (follower.blocks(tip.height, 1).await.unwrap(), fed.any().blocks(tip.height, 1).await.unwrap());
     assert_eq!(ours[0].hex, theirs[0].hex);
     assert!(windlass_node::reserves::recount(&follower, &fed.bitcoind, Some(chain)).await.expect("counted").ok);
+    for base in [fed.client(0).expect("runs").base(), follower.base()] {
+        answers_as_described(base, &address_of(&ann), coin, transfer, id).await;
+        reads_events(base, tip.height.get()).await;
+    }
     task.abort();
+}
+
+fn address_of(who: &Keypair) -> String {
+    account(who).address(ChainNetwork::Regtest)
+}
+
+async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: Digest, peg_out: Digest) {
+    let path = |path: &str| path.to_owned();
+    let calls = [
+        ("/v1/chain", path("/v1/chain")),
+        ("/v1/genesis", path("/v1/genesis")),
+        ("/v1/blocks", path("/v1/blocks?limit=2")),
+        ("/v1/blocks", path("/v1/blocks?from=zz")),
+        ("/v1/blocks/{height}", path("/v1/blocks/1")),
+        ("/v1/bitcoin", path("/v1/bitcoin")),
+        ("/v1/transactions/{id}", format!("/v1/transactions/{transfer}")),
+        ("/v1/accounts/{address}", format!("/v1/accounts/{ann}")),
+        ("/v1/accounts/{address}", path("/v1/accounts/nobody")),
+        ("/v1/accounts/{address}/assets", format!("/v1/accounts/{ann}/assets")),
+        ("/v1/assets", path("/v1/assets")),
+        ("/v1/assets/{id}", format!("/v1/assets/{transfer}")),
+        ("/v1/deposits", format!("/v1/deposits?account={ann}")),
+        ("/v1/deposits", format!("/v1/deposits?account={ann}&limit=0")),
+        ("/v1/deposits/{outpoint}", format!("/v1/deposits/{coin}")),
+        ("/v1/peg-outs", format!("/v1/peg-outs?account={ann}")),
+        ("/v1/peg-outs/{id}", format!("/v1/peg-outs/{peg_out}")),
+        ("/v1/proofs/accounts/{address}", format!("/v1/proofs/accounts/{ann}")),
+        ("/v1/proofs/transactions/{id}", format!("/v1/proofs/transactions/{transfer}")),
+        ("/v1/federation", path("/v1/federation")),
+    ];
+    Described::by(base).await.holds(&calls).await;
+    let deposits = deposits_by_pages(base, ann).await;
+    assert_eq!(deposits.iter().map(|deposit| deposit.outpoint).collect::<Vec<_>>(), [coin]);
+}
+
+/// From the beginning, from a position, and what is yet to come.
+async fn reads_events(base: &str, tip: u64) {
+    let all = events(base, Some(0), None, usize::try_from(tip).expect("few")).await;
+    assert!(all.iter().map(|(id, _)| *id).eq(1..=tip), "no height is left out");
+    assert!(all.iter().all(|(id, block)| block.height.get() == *id));
+    let transactions: usize = all.iter().map(|(_, block)| block.transactions.len()).sum();
+    let receipts: usize = all.iter().map(|(_, block)| block.receipts.as_array().map_or(0, Vec::len)).sum();
+    assert!(transactions >= 3 && receipts >= 3, "a claim, a transfer, a peg-out: {transactions}, {receipts}");
+    assert_eq!(events(base, None, Some(tip - 2), 2).await, all[all.len() - 2..]);
+    let (next, _) = events(base, None, None, 1).await.remove(0);
+    assert!(next > tip, "the next one comes by itself");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use windlass_node::api::ApiError;
+use windlass_node::{api::ApiError, handshake};
 
 /// How long the connection may take: it is this machine.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -26,6 +26,7 @@ impl HubClient {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .no_proxy()
+            .default_headers(handshake::headers())
             .build()
             .expect("a client without TLS needs nothing of the system");
         Self { api: api.into(), client }
@@ -44,7 +45,9 @@ impl HubClient {
     /// Does the hub answer?
     pub async fn answers(&self) -> bool {
         let request = self.client.get(format!("{}/v1/hub", self.api)).timeout(CONNECT);
-        request.send().await.is_ok_and(|response| response.status().is_success())
+        request.send().await.is_ok_and(|response| {
+            response.status().is_success() && handshake::check(&self.api, response.headers()).is_ok()
+        })
     }
 
     /// Calls a verb and waits for its end.
@@ -63,6 +66,7 @@ impl HubClient {
         };
         let mut response =
             self.client.post(format!("{}/v1/{verb}", self.api)).json(body).send().await.map_err(broken)?;
+        handshake::check(&self.api, response.headers())?;
         if !response.status().is_success() {
             let body = response.bytes().await.map_err(broken)?;
             return Err(serde_json::from_slice(&body)

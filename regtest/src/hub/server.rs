@@ -17,7 +17,10 @@ use axum::{
 use serde_json::{Value, json};
 use std::{convert::Infallible, sync::Arc};
 use tokio::{net::TcpListener, sync::mpsc};
-use windlass_node::api::{ApiError, BODY_BYTES_MAX};
+use windlass_node::{
+    api::{ApiError, BODY_BYTES_MAX},
+    handshake,
+};
 
 /// Lines on their way to one client. Progress that a slow client does not take is left out.
 const LINES_MAX: usize = 256;
@@ -53,6 +56,7 @@ pub(super) async fn serve(listener: TcpListener, hub: Arc<Hub>) {
         .route("/v1/{*verb}", post(answer))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(refuse_pages))
+        .layer(middleware::from_fn(handshake::serve_one_version))
         .with_state(hub);
     let end = async move {
         // An error means that the hub is gone, which is an end as well.

@@ -258,7 +258,11 @@ impl LogTable {
     }
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        let found = places(&self.entries, prefix, |key| key.starts_with(prefix), usize::MAX);
+        self.page(prefix, prefix, usize::MAX)
+    }
+
+    pub(crate) fn page(&self, prefix: &[u8], first: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let found = places(&self.entries, first, |key| key.starts_with(prefix), limit);
         values(found).map_err(|error| self.failure(error))
     }
 }

@@ -12,6 +12,7 @@ use crate::api::wallet::{
     PayRequest, PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
 };
 use crate::api::{ApiError, BODY_BYTES_MAX};
+use crate::handshake::serve_one_version;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -47,6 +48,7 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
         .fallback(extract::unknown)
         .method_not_allowed_fallback(extract::unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(serve_one_version))
         .with_state(node)
 }
 

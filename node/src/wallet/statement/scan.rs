@@ -1,7 +1,8 @@
 //! The sidechain account's part of a statement: read from the sidechain's blocks, each with the
 //! members' certificate, and compared with the balance that the members give.
 
-use crate::api::member::{BLOCKS_MAX, BlockAnswer, DepositState, PegOutState};
+use crate::api::PAGE_MAX;
+use crate::api::member::{BlockAnswer, DepositState, PegOutState};
 use crate::api::wallet::SidechainStatement;
 use crate::api::{ApiError, btc};
 use crate::wallet::members::Sidechain;
@@ -121,7 +122,8 @@ impl WalletNode {
             // The genesis block has no transactions.
             let next = scan.at.map_or(Some(SideHeight::new(1)), |(at, _)| at.next());
             let Some(next) = next.filter(|next| *next <= height) else { return Ok(scan.clone()) };
-            let limit = BLOCKS_MAX.min(height.get().saturating_sub(next.get()).saturating_add(1));
+            let missing = height.get().saturating_sub(next.get()).saturating_add(1);
+            let limit = PAGE_MAX.min(usize::try_from(missing).unwrap_or(PAGE_MAX));
             let answers = self.members.ask(|member| member.blocks(next, limit)).await?;
             if answers.is_empty() {
                 return Err(ApiError::not_running(format!("the member that answers has no block {next} yet")));
