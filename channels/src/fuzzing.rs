@@ -4,6 +4,7 @@ use crate::backup::{self, Backup};
 use crate::book::{Book, Row, TABLES};
 use crate::dns::{dns_name, read_proof};
 use crate::ldk::log::Log;
+use crate::ldk::tower;
 use crate::names::parts;
 use crate::node::{apply_snapshot, memo, read_invoice, read_offer, read_refund};
 use crate::uri::{Uri, is_uri};
@@ -53,6 +54,21 @@ pub fn name_proof(bytes: &[u8]) -> bool {
 /// A proof that was recorded (see `dns_tests.rs`), and when.
 pub const RECORDED_PROOF: &[u8] = include_bytes!("../tests/data/bip353.proof");
 const RECORDED_AT: u64 = 1_785_988_800;
+
+/// A channel's row for the watchtower; true if it is one.
+pub fn tower_row(bytes: &[u8]) -> bool {
+    let Some(written) = tower::row(bytes) else { return false };
+    assert_eq!(tower::row(&written).as_ref(), Some(&written), "it reads as it is written");
+    true
+}
+
+/// A row with one state.
+pub const TOWER_ROW: &str = concat!(
+    r#"{"script":"0014751e76e8199196d454941c45d1b3a323f1433bd6","waiting":[{"justice":""#,
+    "02000000011111111111111111111111111111111111111111111111111111111111111111000000000090000000",
+    "01e803000000000000160014751e76e8199196d454941c45d1b3a323f1433bd600000000",
+    r#"","value_sat":2000,"number":281474976710655}]}"#,
+);
 
 /// A refund that is to be claimed; true if it can be.
 pub fn refund(text: &str) -> bool {

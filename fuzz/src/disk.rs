@@ -58,3 +58,8 @@ pub(crate) fn records(bytes: &[u8]) -> bool {
     let payloads: Vec<&[u8]> = bytes.split(|byte| *byte == 0xff).collect();
     segment(&fault::sealed_segment(&payloads)) | snapshot(&fault::sealed_snapshot(&payloads))
 }
+
+/// What waits for a watchtower.
+pub(crate) fn tower_row(bytes: &[u8]) -> bool {
+    windlass_channels::fuzzing::tower_row(bytes)
+}

@@ -49,6 +49,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("channel_backup", wire::backup),
     ("channel_book", rows::book),
     ("gossip_snapshot", wire::gossip_snapshot),
+    ("tower_row", disk::tower_row),
     ("wallet_journal", rows::wallet_journal),
     ("config", forms::config),
     ("api_requests", forms::requests),

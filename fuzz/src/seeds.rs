@@ -238,6 +238,7 @@ fn others(target: &str) -> Vec<Vec<u8>> {
         "channel_backup" => vec![windlass_channels::fuzzing::backup_content()],
         "channel_book" => vec![joined(&windlass_channels::fuzzing::book_rows())],
         "gossip_snapshot" => vec![unhex(SNAPSHOT)],
+        "tower_row" => texts(&[windlass_channels::fuzzing::TOWER_ROW]),
         "wallet_journal" => vec![joined(&windlass_node::fuzzing::wallet_journal_rows())],
         "config" => texts(&[&settings(), r#"{"api":"http://127.0.0.1:1","pid":7}"#]),
         "api_requests" => texts(&REQUESTS.iter().map(|(_, example)| *example).collect::<Vec<_>>()),
