@@ -1,5 +1,8 @@
 //! The wallet node's API: Lightning, Bitcoin and sidechain from one seed.
 //!
+//! A POST may carry the header `Idempotency-Key` (1 to 64 visible ASCII characters): asked again with the same key and body, also after a
+//! restart, the node answers what it answered before (`Idempotency-Replayed: true`) and does nothing. 10,000 keys are remembered.
+//!
 //! | method and path | body | answer |
 //! |---|---|---|
 //! | GET `/v1/info` | | [`NodeInfo`] |

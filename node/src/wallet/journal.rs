@@ -1,6 +1,7 @@
 //! What the wallet remembers of its pegs: deposit addresses, the coins that came to them, the
 //! transactions that it sent to the sidechain. Written before anything is done about it.
 
+use super::http::once::{self, Once};
 use crate::api::member::{DepositInfo, PegOutInfo};
 use bitcoin::consensus::serialize;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Txid};
@@ -20,13 +21,14 @@ const POSITION: &str = "peg-position";
 const HISTORY: &[u8] = b"history";
 
 /// All of them, for `windlass-fuzz`.
-pub(crate) const JOURNAL_TABLES: [&str; 5] = [ADDRESSES, COINS, SENT, PEG_OUTS, POSITION];
+pub(crate) const JOURNAL_TABLES: [&str; 6] = [ADDRESSES, COINS, SENT, PEG_OUTS, POSITION, once::TABLE];
 
 /// For `windlass-fuzz`: reads whatever is in the tables; true if all of it can be read.
 pub(crate) fn fuzz_journal(store: Arc<Store>) -> bool {
+    let once = Once::open(Arc::clone(&store)).is_ok_and(|once| once.is_whole());
     let Ok(journal) = Journal::open(store) else { return false };
     journal.read(|pages| pages.addresses.values().for_each(|address| drop(address.id())));
-    journal.history().is_ok()
+    journal.history().is_ok() && once
 }
 
 /// For `windlass-fuzz`: a row of each table.
@@ -55,9 +57,9 @@ pub(crate) fn journal_rows() -> Vec<(usize, Vec<u8>, Vec<u8>)> {
     let id = Digest::default();
     let sent = Sent { id, hex: "00".into(), nonce: 4, expiry: SideHeight::new(5), takes: Amount::from_sat(6) };
     let peg_out = PegOut { id, script, info: None, seen: vec![(outpoint, seen)] };
-    [json(&address), json(&coin), json(&sent), json(&peg_out), json(&[block])]
+    [json(&address), json(&coin), json(&sent), json(&peg_out), json(&[block]), once::row()]
         .into_iter()
-        .zip([&b"address"[..], b"coin", b"sent", b"peg-out", HISTORY])
+        .zip([&b"address"[..], b"coin", b"sent", b"peg-out", HISTORY, b"key"])
         .enumerate()
         .map(|(table, (value, key))| (table, key.to_vec(), value))
         .collect()

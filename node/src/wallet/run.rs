@@ -1,6 +1,7 @@
 //! A wallet node's process, from its folder to its end.
 
 use super::config::{Ready, WalletConfig};
+use super::http::once::Once;
 use super::journal::Journal;
 use super::members::Members;
 use super::node::WalletNode;
@@ -127,6 +128,7 @@ pub async fn run_until(dir: &Path, told: impl Future<Output = ()>) -> Result<(),
 /// A node that is up, but does not serve yet.
 struct Started {
     node: Arc<WalletNode>,
+    once: Arc<Once>,
     listener: TcpListener,
     stopping: watch::Sender<bool>,
     at: watch::Sender<Option<BlockRef>>,
@@ -143,6 +145,7 @@ async fn start(dir: &Path) -> Result<Started, RunError> {
     let listener = TcpListener::bind(config.api).await.map_err(listen)?;
     let members = Members::new(&config.members, config.network, config.chain, Arc::clone(&store))?;
     let journal = Arc::new(Journal::open(Arc::clone(&store))?);
+    let once = Arc::new(Once::open(Arc::clone(&store))?);
     let bitcoind = connect(&config).await?;
     let wallet = Wallet::open(&seed.bitcoin(), config.network.bitcoin(), Arc::clone(&store))?;
     let fee_rate = config.fee_rate();
@@ -164,7 +167,7 @@ async fn start(dir: &Path) -> Result<Started, RunError> {
         reclaim_turn: Mutex::new(()),
         side_scan: Mutex::default(),
     };
-    Ok(Started { node: Arc::new(node), listener, stopping: watch::Sender::new(false), at })
+    Ok(Started { node: Arc::new(node), once, listener, stopping: watch::Sender::new(false), at })
 }
 
 /// A node that is worth something shows its words when it is made, and only then. They go to the terminal
@@ -276,9 +279,9 @@ async fn restore(path: &Path, settings: &channels::Config, parts: &channels::Par
 impl Started {
     /// Serves until `told`, or until a part can't go on; then ends everything in order.
     async fn serve(self, dir: &Path, told: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { node, listener, stopping, at } = self;
+        let Self { node, once, listener, stopping, at } = self;
         let address = listener.local_addr().map_err(RunError::System)?;
-        let app = super::http::router(Arc::clone(&node));
+        let app = super::http::router(Arc::clone(&node), once);
         let mut stop_server = stopping.subscribe();
         let server = axum::serve(listener, app).with_graceful_shutdown(async move {
             let _ = stop_server.wait_for(|stop| *stop).await;

@@ -17,11 +17,12 @@ use windlass_ledger::{
     self as ledger, DepositRecord, Genesis, GenesisMember, Header, MemoryState, Params, PegOutRecord, Transaction,
     query,
 };
-use windlass_node::api::ApiError;
 use windlass_node::api::member::{
     AccountInfo, BlockAnswer, ChainInfo, DepositInfo, DepositState, GenesisAnswer, PegOutInfo, PegOutState,
     SubmitAnswer, SubmitRequest, TransactionStatus,
 };
+use windlass_node::api::{ApiError, Page};
+use windlass_node::handshake::serve_one_version;
 use windlass_types::{AccountId, Blocks, BtcHeight, ChainNetwork, Digest, SideHeight};
 
 struct Inner {
@@ -174,6 +175,7 @@ fn router(inner: Shared) -> Router {
         .route("/v1/transactions/{id}", get(status))
         .route("/v1/blocks", get(blocks))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&inner), gate))
+        .layer(axum::middleware::from_fn(serve_one_version))
         .with_state(inner)
 }
 
@@ -235,16 +237,20 @@ fn deposit_info(inner: &Inner, record: &DepositRecord) -> DepositInfo {
     }
 }
 
+fn whole<T>(items: Vec<T>) -> Json<Page<T>> {
+    Json(Page { items, next: None })
+}
+
 #[derive(serde::Deserialize)]
 struct Of {
     account: String,
 }
 
-async fn deposits(State(inner): Inside, Query(of): Query<Of>) -> Answer<Vec<DepositInfo>> {
+async fn deposits(State(inner): Inside, Query(of): Query<Of>) -> Answer<Page<DepositInfo>> {
     let inner = locked(&inner);
     let id = AccountId::from_address(&of.account, ChainNetwork::Regtest).map_err(ApiError::usage)?;
     let records = query::deposits_of(&inner.state, &id).expect("readable");
-    Ok(Json(records.iter().map(|record| deposit_info(&inner, record)).collect()))
+    Ok(whole(records.iter().map(|record| deposit_info(&inner, record)).collect()))
 }
 
 async fn deposit(State(inner): Inside, Path(outpoint): Path<OutPoint>) -> Answer<DepositInfo> {
@@ -267,11 +273,11 @@ fn peg_out_info(inner: &Inner, record: &PegOutRecord) -> PegOutInfo {
     PegOutInfo { id: record.id, account, to, amount: record.amount, burned_height, state }
 }
 
-async fn peg_outs(State(inner): Inside, Query(of): Query<Of>) -> Answer<Vec<PegOutInfo>> {
+async fn peg_outs(State(inner): Inside, Query(of): Query<Of>) -> Answer<Page<PegOutInfo>> {
     let inner = locked(&inner);
     let id = AccountId::from_address(&of.account, ChainNetwork::Regtest).map_err(ApiError::usage)?;
     let records = query::peg_outs_of(&inner.state, &id).expect("readable");
-    Ok(Json(records.iter().map(|record| peg_out_info(&inner, record)).collect()))
+    Ok(whole(records.iter().map(|record| peg_out_info(&inner, record)).collect()))
 }
 
 async fn peg_out(State(inner): Inside, Path(id): Path<Digest>) -> Answer<PegOutInfo> {
@@ -313,7 +319,7 @@ struct Range {
     limit: u64,
 }
 
-async fn blocks(State(inner): Inside, Query(range): Query<Range>) -> Json<Vec<BlockAnswer>> {
+async fn blocks(State(inner): Inside, Query(range): Query<Range>) -> Json<Page<BlockAnswer>> {
     let inner = locked(&inner);
     let heights = range.from..(range.from + range.limit).min(inner.blocks.len() as u64 + 1);
     let answer = |height: u64| BlockAnswer {
@@ -322,5 +328,5 @@ async fn blocks(State(inner): Inside, Query(range): Query<Range>) -> Json<Vec<Bl
         hex: hex::encode(&inner.blocks[height as usize - 1]),
         certificate: String::new(),
     };
-    Json(heights.map(answer).collect())
+    whole(heights.map(answer).collect())
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod extract;
+pub(super) mod once;
 mod payments;
 
 use super::node::WalletNode;
@@ -17,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use extract::Body;
+use once::Once;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -28,7 +30,7 @@ fn json<T: Serialize>(answer: Result<T, ApiError>) -> Answer<T> {
 }
 
 /// All routes.
-pub(super) fn router(node: Arc<WalletNode>) -> Router {
+pub(super) fn router(node: Arc<WalletNode>, once: Arc<Once>) -> Router {
     Router::new()
         .route("/v1/info", get(|node: Node| async move { Json(node.info()) }))
         .route("/v1/sync", post(|node: Node, Body(b): Body<SyncRequest>| async move { json(node.sync(&b).await) }))
@@ -47,6 +49,7 @@ pub(super) fn router(node: Arc<WalletNode>) -> Router {
         .merge(events::router())
         .fallback(extract::unknown)
         .method_not_allowed_fallback(extract::unknown)
+        .layer(axum::middleware::from_fn_with_state(once, once::layer))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(axum::middleware::from_fn(serve_one_version))
         .with_state(node)
