@@ -95,6 +95,7 @@ fn a_channel_full_of_held_payments_is_named_and_waited_for() {
     assert!(error.to_string().contains("483 payments are on their way"), "{error}");
 
     // Who has patience gets the first place that is free.
+    #[expect(clippy::async_yields_async, reason = "it is awaited once there is a place")]
     let waiting = alice.on(|node| async move { tokio::spawn(async move { node.pay(&again, None).await }) });
     bob.on(|node| async move { node.settle_hold(word(5).hash(), word(5)).await }).expect("held");
     let hash = alice.on(|_| waiting).expect("no panic").expect("sent");

@@ -62,7 +62,7 @@ impl Held {
     ///
     /// # Errors
     /// The list can't be written.
-    pub fn add(mut self, layout: &Layout) -> io::Result<()> {
+    pub fn keep(mut self, layout: &Layout) -> io::Result<()> {
         // A path that is no text has no place in JSON; its neighbours have to look for themselves.
         if layout.root().to_str().is_some() {
             self.roots.insert(layout.root().to_owned());
@@ -100,7 +100,7 @@ mod tests {
         let taken = held.ports(&layout);
         run.prepare(&plan, &resolved, if any { Ports::any(taken) } else { Ports::preferred(taken) }).expect("ports");
         run.write(&layout).expect("written");
-        held.add(&layout).expect("added");
+        held.keep(&layout).expect("kept");
         assert_eq!(Run::read(&layout).expect("readable"), Some(run.clone()));
         run
     }

@@ -137,7 +137,7 @@ impl Network {
         let ports = if plan.any_ports { Ports::any(taken) } else { Ports::preferred(taken) };
         run.prepare(plan, bitcoind, ports).map_err(run_failed)?;
         run.write(&self.layout).map_err(run_failed)?;
-        neighbours.add(&self.layout).map_err(list_failed)?;
+        neighbours.keep(&self.layout).map_err(list_failed)?;
         Ok(run)
     }
 

@@ -105,7 +105,7 @@ impl Pages {
         let mut rows = vec![Row::Journal, Row::Event(at)];
         rows.extend(self.journal.drop_oldest(DROP_MAX));
         let waiting = self.journal.events.len();
-        if waiting % WARN_EACH == 0 {
+        if waiting.is_multiple_of(WARN_EACH) {
             tracing::warn!(waiting, "nobody acknowledges events: `windlass node events` says more");
         }
         rows

@@ -45,11 +45,10 @@ impl Patient {
 
     /// The updates that are due to be told once more.
     fn again(&self, now: Instant) -> Vec<MessageSendEvent> {
-        let mut due = Vec::new();
         let mut announced = self.announced();
-        while let Some((scid, _)) = announced.pop_front_if(|(_, since)| now.duration_since(*since) >= AGAIN_AFTER) {
-            due.push(scid);
-        }
+        // In the order in which they came: the first that is too young ends it.
+        let count = announced.partition_point(|(_, since)| now.duration_since(*since) >= AGAIN_AFTER);
+        let due: Vec<u64> = announced.drain(..count).map(|(scid, _)| scid).collect();
         drop(announced);
         if due.is_empty() {
             return Vec::new();

@@ -36,7 +36,7 @@ impl Fixture {
         let neighbours = Neighbours::of_user().hold().expect("the list");
         run.prepare(&plan(), &resolved, Ports::any(neighbours.ports(&layout))).expect("ports");
         run.write(&layout).expect("written");
-        neighbours.add(&layout).expect("added");
+        neighbours.keep(&layout).expect("kept");
         let hub = HubClient::new(format!("http://127.0.0.1:{}", run.hub));
         let root = layout.root().to_owned();
         let task = tokio::spawn(async move { super::run(&root).await });

@@ -78,7 +78,7 @@ async fn a_request_with_a_key_is_done_once_also_after_a_restart() {
     assert_eq!(server.post("/pay", Some("a"), &body).await, (200, true, json!({"paid": 1})));
     // A failure is an answer as well: something may have been done.
     assert_eq!(server.post("/pay", Some("poor"), &json!({"fail": 402})).await.0, 402);
-    assert_eq!(server.post("/pay", Some("poor"), &json!({"fail": 402})).await.1, true);
+    assert!(server.post("/pay", Some("poor"), &json!({"fail": 402})).await.1);
     assert_eq!(server.paid(), 2);
     let again = Server::over(&store).await;
     assert_eq!(again.post("/pay", Some("a"), &body).await, (200, true, json!({"paid": 1})));
