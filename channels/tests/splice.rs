@@ -2,7 +2,7 @@
 
 mod harness;
 
-use bitcoin::Txid;
+use bitcoin::{OutPoint, Txid};
 use harness::books::{check_open, check_statement, settle};
 use harness::splices::{locked_in, splice_in};
 use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
@@ -88,12 +88,20 @@ fn a_splice_outlives_both_nodes_and_the_mempool() {
     let mut chain = Chain::start();
     let [mut alice, mut bob] = funded(&chain, ["alice", "bob"]);
     let id = alice.open(&bob, 1_000_000, 100_000_000, false, &chain).id;
+    let free = |alice: &Peer| -> Vec<OutPoint> {
+        alice.wallet().utxos().iter().filter(|coin| coin.spendable).map(|coin| coin.outpoint).collect()
+    };
+    let before = free(&alice);
     let txid = splice_in(&alice, id, 250_000).expect("both sign");
     let coins = alice.wallet().utxos().len();
+    let taken: Vec<_> = before.into_iter().filter(|coin| !free(&alice).contains(coin)).collect();
+    assert!(!taken.is_empty());
     alice.kill();
     bob.kill();
     chain.restart_with(&["-persistmempool=0"]);
     alice.run();
+    let spendable = free(&alice);
+    assert!(taken.iter().all(|coin| !spendable.contains(coin)), "before the wallet sees the splice in the mempool");
     bob.run();
     // The coins stay the splice's, and it is sent again.
     chain.wait_mempool(1);
