@@ -2,7 +2,7 @@
 
 use crate::{
     commands::{
-        address, anchors, asset, balance, channel, completions, demo, doctor, down, faucet, federation, invoice,
+        address, anchors, asset, balance, chain, channel, completions, demo, doctor, down, faucet, federation, invoice,
         keysend, logs, mine, node, offer, pay, payment, peer, peg, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
         prove, refund, send, statement, status, transfer, up, verify,
@@ -100,6 +100,9 @@ pub enum Command {
     /// The federation that holds the pegged bitcoin
     #[command(subcommand)]
     Federation(federation::Command),
+    /// The sidechain's parameters, and how its members change them
+    #[command(subcommand)]
+    Chain(chain::Command),
     /// Which blocks of the sidechain Bitcoin holds, and how deep
     Anchors(anchors::Args),
     /// Facts of the sidechain as files that anyone can check
@@ -198,6 +201,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Payment(command) => payment::run(ctx, command).await,
         Command::Peg(command) => peg::run(ctx, command).await,
         Command::Federation(command) => federation::run(ctx, command).await,
+        Command::Chain(command) => chain::run(ctx, command).await,
         Command::Anchors(args) => anchors::run(ctx, args).await,
         Command::Prove(command) => prove::run(ctx, command).await,
         Command::Verify(args) => verify::run(ctx, &args),

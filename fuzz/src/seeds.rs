@@ -7,7 +7,7 @@ use bitcoin::Amount;
 use bitcoin::key::{Keypair, Secp256k1};
 use windlass_ledger::{
     AssetTerms, BitcoinBlockFacts, BitcoinInputs, Block, DepositClaim, DepositTerms, Genesis, GenesisMember, Header,
-    MemoryState, Output, Params, Transaction, TxBody, genesis_state, smt,
+    MemberSignature, MemoryState, Output, Params, ParamsChange, Proposal, Transaction, TxBody, genesis_state, smt,
 };
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
@@ -111,7 +111,12 @@ pub(crate) fn transactions(chain: ChainId) -> Vec<Transaction> {
     let issue = TxBody::Issue { from, nonce: 5, terms: asset_terms(), fee, expiry };
     let reissue = TxBody::Reissue { from, nonce: 6, asset, units: 7, fee, expiry };
     let burn = TxBody::Burn { from, nonce: 7, asset, units: 8, fee, expiry };
+    let signatures = vec![MemberSignature { member: 1, signature: [12; 64] }];
+    let change = ParamsChange::Set { height: SideHeight::new(90), params: Params::default() };
+    let (set, cancel) = (Proposal { number: 1, change, signatures }, ParamsChange::Cancel);
     vec![
+        Transaction::proposal(chain, set),
+        Transaction::proposal(chain, Proposal { number: 2, change: cancel, signatures: vec![] }),
         // Not signed anew at each call: a signature has randomness in it.
         Transaction { chain, body: transfer, signature: [7; 64] },
         Transaction { chain, body: peg_out, signature: [8; 64] },

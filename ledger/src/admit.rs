@@ -55,8 +55,10 @@ impl Work<'_> {
 
     fn execute(&mut self, facts: Facts, transaction: &Transaction) -> Result<(), TxError> {
         let body = &transaction.body;
-        if let TxBody::Claim(claim) = body {
-            return self.claim(claim);
+        match body {
+            TxBody::Claim(claim) => return self.claim(claim),
+            TxBody::Propose(proposal) => return self.propose(facts.id, proposal),
+            _ => {}
         }
         // L42: what leaves the account is a sum that there can be.
         let (Some(spending), Some(outflow)) = (body.spending(), body.outflow()) else { return Err(TxError::Overflow) };
@@ -75,6 +77,7 @@ impl Work<'_> {
                 self.burn(id, &spending, &outflow, Change { asset: *asset, units: *units })
             }
             TxBody::Claim(claim) => self.claim(claim),
+            TxBody::Propose(proposal) => self.propose(id, proposal),
         }
     }
 
@@ -137,12 +140,13 @@ impl Work<'_> {
         if self.get(&keys::own_script(&script))?.is_some() {
             return Err(TxError::OwnScript(script));
         }
-        let (min, max) = (self.genesis.params.min_peg_out, self.genesis.params.max_peg_out);
+        let params = &self.in_force.params;
+        let (min, max, fee_rate_sat_per_kvb) = (params.min_peg_out, params.max_peg_out, params.fee_rate_sat_per_kvb);
         if amount < min || amount > max {
             return Err(TxError::PegOutAmount { amount, min, max });
         }
         // L13: the most that the batch can cost it is allowed and leaves more than dust.
-        let fee = treasury::peg_out_fee(&self.genesis.params, &script).ok_or(TxError::Overflow)?;
+        let fee = treasury::peg_out_fee(params, &script).ok_or(TxError::Overflow)?;
         if fee > fee_max {
             return Err(TxError::FeeMax { fee, fee_max });
         }
@@ -165,7 +169,8 @@ impl Work<'_> {
         (self.totals.supply, self.totals.owed, self.burned) = (rest, owed, burned);
         let from = spending.from;
         let (requested, state) = (self.height, PegOutState::Pending);
-        let record = PegOutRecord { id, from, script, amount, fee_max, requested, sequence, state };
+        let record =
+            PegOutRecord { id, from, script, amount, fee_max, requested, sequence, fee_rate_sat_per_kvb, state };
         self.put(keys::peg_out(&id), &record);
         self.point(keys::queued_peg_out(sequence), keys::peg_out(&id));
         self.point(keys::peg_out_of(&from, sequence), keys::peg_out(&id));
@@ -186,7 +191,9 @@ impl Work<'_> {
             let reclaim = block.checked_add(self.genesis.params.reclaim_blocks).unwrap_or(block);
             return Err(ClaimError::TooLate { reclaim, anchor }.into());
         }
-        let shown = claim.verify(self.genesis, &anchored)?;
+        // L86: by what was in force when the ledger consumed the block.
+        let bounds = self.in_force.deposit_bounds(block);
+        let shown = claim.verify(self.genesis, &bounds, &anchored)?;
         let outpoint = shown.outpoint;
         // L27: once and never again.
         if let Some(first) = query::deposit(self, outpoint)? {
@@ -201,6 +208,7 @@ impl Work<'_> {
             height: block,
             claimed: self.height,
             sequence,
+            fee_rate_sat_per_kvb: bounds.fee_rate_sat_per_kvb,
             state: DepositState::Claimed,
         };
         let account = claim.terms.account;
@@ -235,7 +243,7 @@ impl Work<'_> {
             return Err(TxError::Expired { expiry, height });
         }
         // L17: the sidechain's fee.
-        let (fee, min) = (spending.fee, self.genesis.params.transfer_fee_min);
+        let (fee, min) = (spending.fee, self.in_force.params.transfer_fee_min);
         if fee < min {
             return Err(TxError::FeeTooLow { fee, min });
         }

@@ -4,6 +4,7 @@ use crate::block::{MAX_HEADER_BYTES, MAX_TRANSACTION_BYTES};
 use crate::checked::Checked;
 use crate::exec::{InvariantError, Work, as_tx_error};
 use crate::inputs::{BitcoinInputs, InputsError};
+use crate::proposal::ParamsRecord;
 use crate::script::{self, ScriptError};
 use crate::state::{ChangeSet, StateError, StateRead, encode};
 use crate::transaction::Transaction;
@@ -133,6 +134,8 @@ pub fn genesis_state(genesis: &Genesis) -> (ChangeSet, Header) {
     let mut changes = ChangeSet::default();
     changes.put(keys::CHAIN.to_vec(), encode(&chain));
     changes.put(keys::TOTALS.to_vec(), encode(&Totals::default()));
+    // L80: the genesis's dials are in force at first.
+    changes.put(keys::PARAMS.to_vec(), encode(&ParamsRecord::first(&genesis.params)));
     // L12: the federation's bare key is its own, too.
     if let Ok(key) = script::x_only(&genesis.treasury_key) {
         let bare = ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(key));
@@ -197,7 +200,7 @@ fn build_of<'a>(
     let mut work = Work::begin(genesis, view, parent)?;
     work.consume(&inputs)?;
     let (mut taken, mut left_out) = (Vec::new(), Vec::new());
-    let max_count = usize::try_from(genesis.params.max_block_txs).unwrap_or(usize::MAX);
+    let max_count = usize::try_from(work.in_force.params.max_block_txs).unwrap_or(usize::MAX);
     let mut room = MAX_BLOCK_BYTES.saturating_sub(MAX_HEADER_BYTES).saturating_sub(encode(&inputs).len());
     for (transaction, checked) in candidates {
         let bytes = checked.map_or_else(|| encode(&transaction).len(), Checked::bytes);
@@ -242,7 +245,8 @@ pub fn apply_checked(
     block: &Block,
     checked: &[Option<Arc<Checked>>],
 ) -> Result<Applied, BlockError> {
-    let (found, max) = (block.transactions.len(), genesis.params.max_block_txs);
+    let mut work = Work::begin(genesis, view, parent)?;
+    let (found, max) = (block.transactions.len(), work.in_force.params.max_block_txs);
     // L3: bounded in number and size.
     if u32::try_from(found).map_or(true, |found| found > max) {
         return Err(BlockError::TooMany { found, max });
@@ -251,7 +255,6 @@ pub fn apply_checked(
     if found > MAX_BLOCK_BYTES {
         return Err(BlockError::TooLarge { found, max: MAX_BLOCK_BYTES });
     }
-    let mut work = Work::begin(genesis, view, parent)?;
     work.consume(&block.inputs)?;
     for (index, transaction) in block.transactions.iter().enumerate() {
         let known = checked.get(index).and_then(Option::as_deref);

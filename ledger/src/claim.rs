@@ -1,7 +1,7 @@
 //! Deposit claims: the proof that a deposit is in a Bitcoin block that the sidechain anchors to.
 
 use crate::script::{DepositTerms, ScriptError};
-use crate::{Anchor, Genesis};
+use crate::{Anchor, DepositBounds, Genesis};
 use bitcoin::block::Header as BitcoinHeader;
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::merkle_tree::PartialMerkleTree;
@@ -182,7 +182,12 @@ impl DepositClaim {
 
     /// Checks everything but the ledger's own records: transaction, proof against the anchored
     /// block, terms, amount (L21 to L25).
-    pub(crate) fn verify(&self, genesis: &Genesis, anchored: &Anchor) -> Result<ShownDeposit, ClaimError> {
+    pub(crate) fn verify(
+        &self,
+        genesis: &Genesis,
+        bounds: &DepositBounds,
+        anchored: &Anchor,
+    ) -> Result<ShownDeposit, ClaimError> {
         let header = self.bitcoin_header()?;
         // L23: the header is the anchored block's.
         if header.block_hash() != anchored.block.hash() {
@@ -213,7 +218,7 @@ impl DepositClaim {
             return Err(ClaimError::ForeignScript);
         }
         // L25: within bounds.
-        let (min, max) = (genesis.params.min_deposit, genesis.params.max_deposit);
+        let (min, max) = (bounds.min, bounds.max);
         if output.value < min || output.value > max {
             return Err(ClaimError::Amount { amount: output.value, min, max });
         }

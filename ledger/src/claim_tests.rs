@@ -14,6 +14,10 @@ fn refused(net: &mut Net, claim: DepositClaim) -> ClaimError {
     }
 }
 
+fn bounds(net: &Net) -> DepositBounds {
+    crate::query::params(&net.state).expect("memory").deposit_bounds(BtcHeight::new(101))
+}
+
 fn anchored(net: &Net) -> (Anchor, DepositClaim) {
     let claim = net.claim_of(BtcHeight::new(101), net.bitcoin[1].1.txdata[2].compute_txid(), 0, &terms(1, 0));
     let anchor = crate::query::anchor(&net.state, BtcHeight::new(101)).expect("memory").expect("anchored");
@@ -38,7 +42,7 @@ fn net_with_deposit() -> Net {
 fn a_claim_of_the_middle_of_a_block_holds() {
     let net = net_with_deposit();
     let (anchor, claim) = anchored(&net);
-    let shown = claim.verify(&net.genesis, &anchor).expect("holds");
+    let shown = claim.verify(&net.genesis, &bounds(&net), &anchor).expect("holds");
     assert_eq!(shown.amount, sat(1_000_000));
     assert_eq!(Ok(shown.outpoint), claim.outpoint());
     assert_eq!(claim.block_hash(), Ok(anchor.block.hash()));
@@ -173,9 +177,9 @@ proptest! {
         let bytes = if in_proof { &mut changed.proof } else { &mut changed.transaction };
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = to }
-        let verdict = changed.verify(&net.genesis, &anchor);
+        let verdict = changed.verify(&net.genesis, &bounds(&net), &anchor);
         // Unused flag bits of the proof may differ; what is shown may not.
-        prop_assert!(changed == claim || verdict.is_err() || verdict == claim.verify(&net.genesis, &anchor));
+        prop_assert!(changed == claim || verdict.is_err() || verdict == claim.verify(&net.genesis, &bounds(&net), &anchor));
     }
 
     #[test]
@@ -185,7 +189,7 @@ proptest! {
         let net = net_with_deposit();
         let (anchor, claim) = anchored(&net);
         let changed = [DepositClaim { transaction, ..claim.clone() }, DepositClaim { proof, ..claim }];
-        prop_assert!(changed.iter().all(|claim| claim.verify(&net.genesis, &anchor).is_err()));
+        prop_assert!(changed.iter().all(|claim| claim.verify(&net.genesis, &bounds(&net), &anchor).is_err()));
     }
 
     /// The proof alone, with the block's own count of transactions in front.
@@ -195,6 +199,6 @@ proptest! {
         let (anchor, claim) = anchored(&net);
         let proof = [&6_u32.to_le_bytes()[..], &rest].concat();
         let changed = DepositClaim { proof, ..claim };
-        prop_assert!(changed.verify(&net.genesis, &anchor).is_err());
+        prop_assert!(changed.verify(&net.genesis, &bounds(&net), &anchor).is_err());
     }
 }

@@ -3,6 +3,7 @@
 use crate::apply::{Applied, ApplyError};
 use crate::inputs::BitcoinInputs;
 use crate::issue::Flow;
+use crate::proposal::ParamsRecord;
 use crate::record::{Account, Totals};
 use crate::state::{ChangeSet, Entry, StateError, StateRead, encode};
 use crate::tx_error::TxError;
@@ -64,6 +65,8 @@ pub(crate) struct Work<'a> {
     pub(crate) height: SideHeight,
     pub(crate) anchor: BlockRef,
     pub(crate) totals: Totals,
+    /// The dials for this block (L80), and what is pending after it.
+    pub(crate) in_force: ParamsRecord,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) minted: Amount,
     pub(crate) burned: Amount,
@@ -73,6 +76,8 @@ pub(crate) struct Work<'a> {
     pub(crate) leaves: Vec<Digest>,
     pub(crate) ids: Vec<Digest>,
     before: Totals,
+    /// As the parent's state has it, and as this block begins.
+    params: [ParamsRecord; 2],
     view: &'a dyn StateRead,
     changes: ChangeSet,
 }
@@ -102,13 +107,20 @@ impl<'a> Work<'a> {
             return Err(ApplyError::ForeignState { state, parent: digest });
         }
         let totals = query::totals(view)?;
-        Ok(Self {
+        let height = parent.height.next().ok_or(ApplyError::Height(parent.height))?;
+        let before = query::params(view)?;
+        // L85: before anything else of the block.
+        let mut in_force = before.clone();
+        in_force.activate(height, parent.anchor);
+        let mut work = Self {
             genesis,
             chain,
             parent: digest,
-            height: parent.height.next().ok_or(ApplyError::Height(parent.height))?,
+            height,
             anchor: parent.anchor,
             totals,
+            params: [before, in_force.clone()],
+            in_force,
             receipts: Vec::new(),
             minted: Amount::ZERO,
             burned: Amount::ZERO,
@@ -118,16 +130,27 @@ impl<'a> Work<'a> {
             before: totals,
             view,
             changes: ChangeSet::default(),
-        })
+        };
+        work.note_activation();
+        Ok(work)
+    }
+
+    fn note_activation(&mut self) {
+        let [before, begun] = &self.params;
+        if before.since != begun.since {
+            self.receipts.push(Receipt::ParamsChanged { number: begun.proposals });
+        }
     }
 
     /// Forgets what was done since the beginning.
     pub(crate) fn forget(&mut self) {
         self.changes = ChangeSet::default();
         self.totals = self.before;
+        self.in_force.clone_from(&self.params[1]);
         (self.minted, self.burned) = (Amount::ZERO, Amount::ZERO);
         self.flows.clear();
         self.receipts.clear();
+        self.note_activation();
         self.leaves.clear();
         self.ids.clear();
     }
@@ -192,6 +215,10 @@ impl<'a> Work<'a> {
         let totals = self.totals;
         if totals != self.before {
             self.put(keys::TOTALS.to_vec(), &totals);
+        }
+        if self.in_force != self.params[0] {
+            let record = self.in_force.clone();
+            self.put(keys::PARAMS.to_vec(), &record);
         }
         let state_root = if self.changes.with_prefix(keys::STATE).next().is_none() {
             smt::root(self.view)?

@@ -1,16 +1,15 @@
 //! The genesis: who the members are, which Bitcoin key holds the coins, and the dials.
 
+use crate::params::Params;
 use crate::script;
-use crate::treasury;
-use crate::wire;
-use bitcoin::{Amount, XOnlyPublicKey};
+use bitcoin::XOnlyPublicKey;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use windlass_types::{BlockRef, Blocks, ChainId, ChainNetwork, Digest};
+use windlass_types::{BlockRef, ChainId, ChainNetwork, Digest};
 
 /// The version of the rules that this crate knows.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// Everything that a sidechain starts from. Its hash is the chain's id.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -28,7 +27,8 @@ pub struct Genesis {
     pub treasury_key: [u8; 32],
     /// The Bitcoin block after which anchors count: deposits up to and in it are not seen.
     pub start: BlockRef,
-    /// The dials.
+    /// The dials at first; those in force stand in the state (L80). What no proposal changes
+    /// ([`crate::FIXED_DIALS`]) is read from here.
     pub params: Params,
 }
 
@@ -43,49 +43,6 @@ pub struct GenesisMember {
     /// The x-only key of its part in the emergency leaf.
     #[serde(with = "hex::serde")]
     pub emergency_key: [u8; 32],
-}
-
-/// The dials of a sidechain.
-#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct Params {
-    /// How many blocks deep (itself counted) a Bitcoin block must be before members anchor to it.
-    pub anchor_depth: Blocks,
-    /// Relative timelock of the user's reclaim leaf.
-    pub reclaim_blocks: Blocks,
-    /// How long before the reclaim the federation lets go of a deposit.
-    pub reclaim_buffer: Blocks,
-    /// Relative timelock of the treasury's emergency leaf.
-    pub emergency_blocks: Blocks,
-    /// How many emergency keys sign.
-    pub emergency_threshold: u16,
-    /// Smallest deposit that is minted.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
-    pub min_deposit: Amount,
-    /// Largest deposit that is minted.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
-    pub max_deposit: Amount,
-    /// Smallest peg-out, before Bitcoin's fee.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
-    pub min_peg_out: Amount,
-    /// Largest peg-out, before Bitcoin's fee.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
-    pub max_peg_out: Amount,
-    /// Fee rate of the federation's Bitcoin transactions.
-    pub fee_rate_sat_per_kvb: u32,
-    /// Smallest fee of a transfer or peg-out request on the sidechain.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    #[borsh(serialize_with = "wire::amount::write", deserialize_with = "wire::amount::read")]
-    pub transfer_fee_min: Amount,
-    /// Most transactions in a block.
-    pub max_block_txs: u32,
-    /// Most deposits in a batch.
-    pub max_batch_deposits: u16,
-    /// Most peg-outs in a batch.
-    pub max_batch_peg_outs: u16,
 }
 
 /// What is wrong with a genesis (rule L1).
@@ -137,31 +94,6 @@ pub enum GenesisError {
 pub const MAX_MEMBERS: usize = 100;
 /// Longest name of a member, in bytes.
 pub const MAX_NAME_BYTES: usize = 32;
-/// Most deposits, and most peg-outs, in a batch: their counts stay within one byte of a Bitcoin
-/// transaction and the whole within a standard transaction's 100,000 vB.
-pub const MAX_BATCH_ITEMS: u16 = 100;
-
-impl Default for Params {
-    /// The dials of a regtest network.
-    fn default() -> Self {
-        Self {
-            anchor_depth: Blocks::new(6),
-            reclaim_blocks: Blocks::new(1008),
-            reclaim_buffer: Blocks::new(144),
-            emergency_blocks: Blocks::new(4032),
-            emergency_threshold: 3,
-            min_deposit: Amount::from_sat(10_000),
-            max_deposit: Amount::from_sat(100_000_000_000),
-            min_peg_out: Amount::from_sat(10_000),
-            max_peg_out: Amount::from_sat(100_000_000_000),
-            fee_rate_sat_per_kvb: 2_000,
-            transfer_fee_min: Amount::ZERO,
-            max_block_txs: 20_000,
-            max_batch_deposits: 50,
-            max_batch_peg_outs: 50,
-        }
-    }
-}
 
 impl Genesis {
     /// The chain's id: the hash of the canonical encoding.
@@ -172,6 +104,15 @@ impl Genesis {
     /// The members' identities, in their order: what certificates are checked against.
     pub fn identities(&self) -> Vec<[u8; 32]> {
         self.members.iter().map(|member| member.identity).collect()
+    }
+
+    /// How many members sign a proposal (L81): as many as make a block final, and as many as move the treasury. So
+    /// nobody changes the terms of the coins who could not move the coins, nor the rules of blocks who could not
+    /// make blocks.
+    pub fn proposal_threshold(&self) -> usize {
+        let members = self.members.len();
+        let faulty = members.saturating_sub(1).checked_div(3).unwrap_or_default();
+        members.saturating_sub(faulty).max(self.threshold.into())
     }
 
     /// Checks every field (rule L1). All other functions expect a genesis that passed.
@@ -213,44 +154,6 @@ impl Genesis {
             }
             if !keys.insert(member.emergency_key) {
                 return wrong("emergency_key", "another member's");
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Params {
-    fn validate(&self, members: usize) -> Result<(), GenesisError> {
-        let max_csv = u64::from(u16::MAX);
-        let members = u64::try_from(members).unwrap_or(u64::MAX);
-        let depth_and_buffer = u64::from(self.anchor_depth.get()).saturating_add(self.reclaim_buffer.get().into());
-        let items = u64::from(MAX_BATCH_ITEMS);
-        let supply = Amount::MAX_MONEY.to_sat();
-        // The dial, its value, smallest and largest.
-        let fee = |fee: Option<Amount>| fee.map_or(u64::MAX, Amount::to_sat);
-        // L1: the smallest deposit pays its fee alone and still mints more than dust; so does the
-        // smallest peg-out to the dearest kind of script.
-        let deposit_floor = fee(treasury::deposit_fee(self)).saturating_add(treasury::DUST.to_sat());
-        let peg_out_floor = fee(treasury::dearest_peg_out_fee(self)).saturating_add(treasury::DEAREST_DUST.to_sat());
-        let ranges: [(&'static str, u64, u64, u64); 14] = [
-            ("anchor_depth", self.anchor_depth.get().into(), 1, 1_000),
-            ("reclaim_blocks", self.reclaim_blocks.get().into(), depth_and_buffer.saturating_add(1), max_csv),
-            ("reclaim_buffer", self.reclaim_buffer.get().into(), 1, max_csv),
-            ("emergency_blocks", self.emergency_blocks.get().into(), 1, max_csv),
-            ("emergency_threshold", self.emergency_threshold.into(), 1, members),
-            ("fee_rate_sat_per_kvb", self.fee_rate_sat_per_kvb.into(), 100, 10_000_000),
-            ("min_deposit", self.min_deposit.to_sat(), deposit_floor, supply),
-            ("max_deposit", self.max_deposit.to_sat(), self.min_deposit.to_sat(), supply),
-            ("min_peg_out", self.min_peg_out.to_sat(), peg_out_floor, supply),
-            ("max_peg_out", self.max_peg_out.to_sat(), self.min_peg_out.to_sat(), supply),
-            ("transfer_fee_min", self.transfer_fee_min.to_sat(), 0, supply),
-            ("max_block_txs", self.max_block_txs.into(), 1, 1_000_000),
-            ("max_batch_deposits", self.max_batch_deposits.into(), 1, items),
-            ("max_batch_peg_outs", self.max_batch_peg_outs.into(), 1, items),
-        ];
-        for (name, value, low, high) in ranges {
-            if value < low || value > high {
-                return Err(GenesisError::Param { name, value, range: format!("{low} to {high}") });
             }
         }
         Ok(())

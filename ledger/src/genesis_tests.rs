@@ -1,6 +1,7 @@
 use super::*;
 use crate::testkit::{genesis, sat, x_only};
-use windlass_types::BtcHeight;
+use bitcoin::Amount;
+use windlass_types::{Blocks, BtcHeight};
 
 #[test]
 fn the_defaults_of_regtest_are_valid() {
@@ -16,8 +17,8 @@ fn each_wrong_field_is_named() {
         genesis.validate().expect_err("wrong").to_string()
     };
     type Edit<'a> = &'a dyn Fn(&mut Genesis);
-    let cases: [(Edit, &str); 26] = [
-        (&|g| g.version = 3, "version 3"),
+    let cases: [(Edit, &str); 28] = [
+        (&|g| g.version = 2, "version 2"),
         (&|g| g.members.clear(), "0 members"),
         (&|g| g.members = vec![g.members[0].clone(); 101], "101 members"),
         (&|g| g.members[1].name.clear(), "member 1: name"),
@@ -43,6 +44,8 @@ fn each_wrong_field_is_named() {
         (&|g| g.params.max_peg_out = Amount::MAX_MONEY + sat(1), "max_peg_out"),
         (&|g| g.params.max_block_txs = 0, "max_block_txs"),
         (&|g| g.params.max_batch_deposits = 101, "max_batch_deposits is 101; it must be 1 to 100"),
+        (&|g| g.params.change_delay_blocks = 9, "change_delay_blocks is 9; it must be 10 to 10000000"),
+        (&|g| g.params.change_delay_blocks = 10_000_001, "change_delay_blocks"),
     ];
     for (edit, words) in cases {
         let text = wrong(edit);
@@ -54,7 +57,7 @@ fn each_wrong_field_is_named() {
 fn each_field_is_in_the_chains_id() {
     let base = genesis();
     let edits: [&dyn Fn(&mut Genesis); 8] = [
-        &|g| g.version = 3,
+        &|g| g.version = 2,
         &|g| g.network = ChainNetwork::Signet,
         &|g| g.members.swap(0, 1),
         &|g| g.threshold = 4,

@@ -20,6 +20,8 @@ pub const TIP: &[u8] = b"mt";
 pub const CHAIN: &[u8] = b"sC";
 /// Sums and sequence numbers.
 pub const TOTALS: &[u8] = b"sT";
+/// The dials in force, and the change that is pending.
+pub const PARAMS: &[u8] = b"sF";
 /// The federation's coin.
 pub const TREASURY: &[u8] = b"sc";
 /// The id of the batch in flight.

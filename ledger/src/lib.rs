@@ -24,10 +24,13 @@ mod checked;
 mod claim;
 mod exec;
 mod genesis;
+mod identity;
 mod inputs;
 mod issue;
 pub mod keys;
 mod nonces;
+mod params;
+mod proposal;
 pub mod query;
 mod receipt;
 mod record;
@@ -62,9 +65,17 @@ pub use block::{Block, DecodeError, Header, Inclusion, MAX_BLOCK_BYTES, MAX_TRAN
 pub use checked::Checked;
 pub use claim::{ClaimError, DepositClaim, MAX_CLAIM_TRANSACTION_BYTES};
 pub use exec::InvariantError;
-pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, Params, VERSION};
+pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, VERSION};
+pub use identity::{ENDORSEMENT_NAMESPACE, endorsed};
 pub use inputs::{BitcoinBlockFacts, BitcoinInputs, InputsError, MAX_INPUT_BLOCKS, Spend, bitcoin_inputs, watched};
 pub use nonces::{NONCE_WINDOW, NonceError, Nonces};
+pub use params::{
+    DIALS, DialChange, FIXED_DIALS, MAX_BATCH_ITEMS, MAX_CHANGE_DELAY_BLOCKS, MIN_CHANGE_DELAY_BLOCKS, Params,
+};
+pub use proposal::{
+    DepositBounds, MAX_CHANGE_AHEAD, MemberSignature, ParamsChange, ParamsRecord, PendingChange, Proposal,
+    ProposalError,
+};
 pub use receipt::Receipt;
 pub use record::{
     Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Totals,

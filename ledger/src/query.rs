@@ -1,9 +1,10 @@
 //! Reads the state.
 
 use crate::asset::AssetRecord;
+use crate::proposal::ParamsRecord;
 use crate::record::{Account, BatchRecord, Breach, DepositRecord, PegOutRecord, Totals, TreasuryCoin};
 use crate::state::{StateError, StateRead, decode, read, read_required};
-use crate::{Anchor, Batch, Header, keys};
+use crate::{Anchor, Batch, Header, Params, keys};
 use bitcoin::{Amount, OutPoint};
 use windlass_types::{AccountId, AssetId, BtcHeight, Digest};
 
@@ -21,6 +22,23 @@ pub fn tip(view: &dyn StateRead) -> Result<Header, StateError> {
 /// State could not be read, or is empty.
 pub fn totals(view: &dyn StateRead) -> Result<Totals, StateError> {
     read_required(view, keys::TOTALS)
+}
+
+/// The dials in force and what is pending, after the state's newest block (L80).
+///
+/// # Errors
+/// State could not be read, or is empty.
+pub fn params(view: &dyn StateRead) -> Result<ParamsRecord, StateError> {
+    read_required(view, keys::PARAMS)
+}
+
+/// The dials for the block after the state's newest.
+///
+/// # Errors
+/// State could not be read, or is empty.
+pub fn next_params(view: &dyn StateRead) -> Result<Params, StateError> {
+    let height = tip(view)?.height;
+    Ok(params(view)?.at(height.next().unwrap_or(height)).clone())
 }
 
 /// An account; one that never got anything is empty.

@@ -2,7 +2,7 @@
 
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::Serialize;
-use windlass_types::{AccountId, AssetId, BlockRef, Digest};
+use windlass_types::{AccountId, AssetId, BlockRef, Digest, SideHeight};
 
 /// One thing that a block did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +35,20 @@ pub enum Receipt {
         asset: AssetId,
         /// The sum of its outputs.
         units: u64,
+    },
+    /// A proposal of the members was taken.
+    Proposed {
+        /// The transaction.
+        id: Digest,
+        /// The proposal's number.
+        number: u64,
+        /// The first block that its change is in force for; none: it drops a pending change.
+        height: Option<SideHeight>,
+    },
+    /// A change of the parameters came into force, from this block on.
+    ParamsChanged {
+        /// How many proposals had been taken by then.
+        number: u64,
     },
     /// An asset was issued, or more of it.
     Issued {

@@ -107,6 +107,8 @@ pub struct DepositRecord {
     pub claimed: SideHeight,
     /// Its place among all claims.
     pub sequence: u64,
+    /// The highest rate of Bitcoin's fee that it pays for: the one in force for its Bitcoin block (L86).
+    pub fee_rate_sat_per_kvb: u32,
     /// What became of it.
     pub state: DepositState,
 }
@@ -183,6 +185,8 @@ pub struct PegOutRecord {
     pub requested: SideHeight,
     /// Its place among all peg-outs.
     pub sequence: u64,
+    /// The highest rate of Bitcoin's fee that it pays for: the one in force when it was asked for (L86).
+    pub fee_rate_sat_per_kvb: u32,
     /// What became of it.
     pub state: PegOutState,
 }

@@ -175,7 +175,7 @@ impl Work<'_> {
         }
         let deposits = self.due_deposits()?;
         let mut peg_outs = query::pending_peg_outs(self)?;
-        peg_outs.truncate(self.genesis.params.max_batch_peg_outs.into());
+        peg_outs.truncate(self.in_force.params.max_batch_peg_outs.into());
         if deposits.is_empty() && peg_outs.is_empty() {
             return Ok(());
         }
@@ -187,6 +187,7 @@ impl Work<'_> {
             treasury: treasury.as_ref(),
             deposits: &deposits,
             peg_outs: &peg_outs,
+            fee_rate_sat_per_kvb: self.in_force.params.fee_rate_sat_per_kvb,
         };
         let batch = parts.batch(self.genesis)?;
         self.check_payouts(&batch, &peg_outs)?;
@@ -219,7 +220,7 @@ impl Work<'_> {
             self.put(keys::deposit(&outpoint), &record);
             self.receipts.push(Receipt::Lapsed { outpoint });
         }
-        due.truncate(self.genesis.params.max_batch_deposits.into());
+        due.truncate(self.in_force.params.max_batch_deposits.into());
         Ok(due)
     }
 

@@ -11,6 +11,9 @@ use bitcoin::{
     Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, Transaction as BitcoinTx,
     TxIn, TxMerkleNode, TxOut, Txid, Witness, absolute, block, transaction,
 };
+use commonware_codec::DecodeExt as _;
+use commonware_cryptography::Signer as _;
+use commonware_cryptography::ed25519::PrivateKey;
 use std::collections::BTreeMap;
 use windlass_types::{AccountId, AssetId, BlockRef, BtcHeight, ChainNetwork, Digest, Epoch};
 
@@ -40,11 +43,16 @@ pub(crate) fn wpkh(tag: u8) -> ScriptBuf {
     ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_byte_array([tag; 20]))
 }
 
+/// The ed25519 key of a member.
+pub(crate) fn identity(index: u8) -> PrivateKey {
+    PrivateKey::decode([index; 32].to_vec()).expect("any 32 bytes are a seed")
+}
+
 pub(crate) fn genesis() -> Genesis {
     let start = bitcoin_block(BlockHash::all_zeros(), 0, vec![]);
     let member = |index: u8| GenesisMember {
         name: format!("f{index}"),
-        identity: [index; 32],
+        identity: identity(index).public_key().as_ref().try_into().expect("32 bytes"),
         emergency_key: x_only(200 + index),
     };
     Genesis {

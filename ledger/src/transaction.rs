@@ -3,6 +3,7 @@
 use crate::asset::AssetTerms;
 use crate::checked;
 use crate::claim::DepositClaim;
+use crate::proposal::Proposal;
 use crate::state::{append, encode};
 use crate::tx_error::TxError;
 use crate::wire;
@@ -106,6 +107,8 @@ pub enum TxBody {
         /// The last sidechain block that may have it.
         expiry: Option<SideHeight>,
     } = 5,
+    /// Changes the chain's parameters (L81). Anyone may send it: it counts who signed.
+    Propose(Proposal) = 8,
 }
 
 /// One payment of a transfer.
@@ -140,7 +143,7 @@ impl Output {
 }
 
 impl TxBody {
-    /// Who pays for it; `None` for a claim.
+    /// Who pays for it; `None` for a claim and a proposal.
     pub const fn spending(&self) -> Option<Spending> {
         match self {
             Self::Transfer { from, nonce, fee, expiry, .. }
@@ -150,7 +153,7 @@ impl TxBody {
             | Self::Burn { from, nonce, fee, expiry, .. } => {
                 Some(Spending { from: *from, nonce: *nonce, fee: *fee, expiry: *expiry })
             }
-            Self::Claim(_) => None,
+            Self::Claim(_) | Self::Propose(_) => None,
         }
     }
 
@@ -171,7 +174,7 @@ impl TxBody {
             }
             Self::PegOut { amount, .. } => take(AssetId::BTC, amount.to_sat())?,
             Self::Burn { asset, units, .. } => take(*asset, *units)?,
-            Self::Claim(_) | Self::Issue { .. } | Self::Reissue { .. } => {}
+            Self::Claim(_) | Self::Propose(_) | Self::Issue { .. } | Self::Reissue { .. } => {}
         }
         Some(outflow)
     }
@@ -184,7 +187,7 @@ pub struct Transaction {
     pub chain: ChainId,
     /// What it does.
     pub body: TxBody,
-    /// BIP340, by the key of `from`, over [`Self::id`]. All zero for a claim.
+    /// BIP340, by the key of `from`, over [`Self::id`]. All zero for a claim and a proposal.
     pub signature: [u8; 64],
 }
 
@@ -215,6 +218,11 @@ impl Transaction {
         Self { chain, body: TxBody::Claim(claim), signature: [0; 64] }
     }
 
+    /// A proposal, which carries the members' signatures in its body.
+    pub fn proposal(chain: ChainId, proposal: Proposal) -> Self {
+        Self { chain, body: TxBody::Propose(proposal), signature: [0; 64] }
+    }
+
     /// The id, and the message that is signed: the hash of chain and body. The signature is not in
     /// it, so nobody can change an id; a block commits to the signatures apart.
     pub fn id(&self) -> Digest {
@@ -237,14 +245,23 @@ impl Transaction {
         append(bytes, &self.signature);
     }
 
-    /// Who pays: `None` for a claim.
+    /// Who pays: `None` for a claim and a proposal.
     pub fn from(&self) -> Option<AccountId> {
         self.body.spending().map(|spending| spending.from)
     }
 
-    /// The nonce: `None` for a claim.
+    /// The nonce: `None` for a claim and a proposal.
     pub fn nonce(&self) -> Option<u64> {
         self.body.spending().map(|spending| spending.nonce)
+    }
+
+    /// What no two transactions of a chain share: the account and the nonce; of a proposal, the pot of fees (which
+    /// has no nonces, as nobody spends from it) and the proposal's number. `None` for a claim.
+    pub fn slot(&self) -> Option<(AccountId, u64)> {
+        match &self.body {
+            TxBody::Propose(proposal) => Some((AccountId::FEES, proposal.number)),
+            body => body.spending().map(|spending| (spending.from, spending.nonce)),
+        }
     }
 
     /// The canonical encoding.

@@ -237,28 +237,28 @@ impl TreasuryCoin {
 /// The most that a peg-out to `script` can be charged: the fee of a batch that has it alone.
 /// Sharing only makes it cheaper (L34). `None` if the script is absurdly long.
 pub fn peg_out_fee(params: &Params, script: &Script) -> Option<Amount> {
-    batch_fee(params, 1, &[TAPROOT_SCRIPT_BYTES, u64::try_from(script.len()).ok()?])
+    batch_fee(params.fee_rate_sat_per_kvb, 1, &[TAPROOT_SCRIPT_BYTES, u64::try_from(script.len()).ok()?])
 }
 
 /// The most that a deposit can be charged: the fee of a batch that sweeps it alone.
 pub fn deposit_fee(params: &Params) -> Option<Amount> {
-    batch_fee(params, 2, &[TAPROOT_SCRIPT_BYTES])
+    batch_fee(params.fee_rate_sat_per_kvb, 2, &[TAPROOT_SCRIPT_BYTES])
 }
 
 /// [`peg_out_fee`] of the longest script that is paid.
 pub(crate) fn dearest_peg_out_fee(params: &Params) -> Option<Amount> {
-    batch_fee(params, 1, &[TAPROOT_SCRIPT_BYTES, TAPROOT_SCRIPT_BYTES])
+    batch_fee(params.fee_rate_sat_per_kvb, 1, &[TAPROOT_SCRIPT_BYTES, TAPROOT_SCRIPT_BYTES])
 }
 
 /// The fee of a transaction with so many key-path inputs and outputs of such scripts, rounded up
 /// to whole vbytes and satoshis (L33). `None` on overflow.
-fn batch_fee(params: &Params, inputs: u64, scripts: &[u64]) -> Option<Amount> {
+fn batch_fee(fee_rate_sat_per_kvb: u32, inputs: u64, scripts: &[u64]) -> Option<Amount> {
     let mut weight = WEIGHT_BASE.checked_add(WEIGHT_INPUT.checked_mul(inputs)?)?;
     for bytes in scripts {
         weight = weight.checked_add(bytes.checked_add(OUTPUT_BYTES)?.checked_mul(4)?)?;
     }
     let vsize = weight.div_ceil(4);
-    Some(Amount::from_sat(vsize.checked_mul(params.fee_rate_sat_per_kvb.into())?.div_ceil(1000)))
+    Some(Amount::from_sat(vsize.checked_mul(fee_rate_sat_per_kvb.into())?.div_ceil(1000)))
 }
 
 /// Splits a fee into equal shares; the first ones pay the satoshis that don't divide (L34).
@@ -277,6 +277,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) treasury: Option<&'a TreasuryCoin>,
     pub(crate) deposits: &'a [DepositRecord],
     pub(crate) peg_outs: &'a [PegOutRecord],
+    /// The rate of Bitcoin's fee that is in force.
+    pub(crate) fee_rate_sat_per_kvb: u32,
 }
 
 impl Parts<'_> {
@@ -287,7 +289,7 @@ impl Parts<'_> {
         let treasury = self.treasury.map_or(Amount::ZERO, |coin| coin.amount);
         // L35: nothing is left only if everything was burned and nothing comes in.
         let has_change = !self.deposits.is_empty() || treasury != burned;
-        let fee = self.fee(genesis, has_change).ok_or(overflow.clone())?;
+        let fee = self.fee(has_change).ok_or(overflow.clone())?;
         let participants = self.deposits.len().checked_add(self.peg_outs.len()).ok_or(overflow.clone())?;
         let participants = u64::try_from(participants).map_err(|_| overflow.clone())?;
         let mut shares = shares(fee, participants).ok_or(overflow.clone())?;
@@ -331,14 +333,22 @@ impl Parts<'_> {
         Ok(batch)
     }
 
-    fn fee(&self, genesis: &Genesis, has_change: bool) -> Option<Amount> {
+    /// L86: the rate in force, unless something in the batch was taken under a lower one. (L34: so nobody pays more
+    /// than a batch of its own would have cost under the rate that it was taken under.)
+    fn fee_rate(&self) -> u32 {
+        let deposits = self.deposits.iter().map(|deposit| deposit.fee_rate_sat_per_kvb);
+        let peg_outs = self.peg_outs.iter().map(|peg_out| peg_out.fee_rate_sat_per_kvb);
+        deposits.chain(peg_outs).fold(self.fee_rate_sat_per_kvb, u32::min)
+    }
+
+    fn fee(&self, has_change: bool) -> Option<Amount> {
         let inputs = self.deposits.len().checked_add(usize::from(self.treasury.is_some()))?;
         let mut scripts: Vec<u64> = Vec::new();
         scripts.extend(has_change.then_some(TAPROOT_SCRIPT_BYTES));
         for peg_out in self.peg_outs {
             scripts.push(u64::try_from(peg_out.script.len()).ok()?);
         }
-        batch_fee(&genesis.params, u64::try_from(inputs).ok()?, &scripts)
+        batch_fee(self.fee_rate(), u64::try_from(inputs).ok()?, &scripts)
     }
 }
 

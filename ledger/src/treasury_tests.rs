@@ -14,6 +14,7 @@ fn deposit(index: u8, amount: u64) -> DepositRecord {
         height: BtcHeight::new(1),
         claimed: SideHeight::new(1),
         sequence: index.into(),
+        fee_rate_sat_per_kvb: u32::MAX,
         state: DepositState::Claimed,
     }
 }
@@ -36,6 +37,7 @@ fn peg_out(index: u8, kind: u8, amount: u64) -> PegOutRecord {
         fee_max: Amount::ZERO,
         requested: SideHeight::new(1),
         sequence: index.into(),
+        fee_rate_sat_per_kvb: u32::MAX,
         state: PegOutState::Pending,
     }
 }
@@ -59,7 +61,8 @@ fn batch(
 ) -> Result<Batch, ScriptError> {
     let totals = Totals::default();
     let (fixed, parent) = (SideHeight::new(1), Digest([3; 32]));
-    Parts { fixed, parent, totals: &totals, treasury, deposits, peg_outs }.batch(genesis)
+    let fee_rate_sat_per_kvb = genesis.params.fee_rate_sat_per_kvb;
+    Parts { fixed, parent, totals: &totals, treasury, deposits, peg_outs, fee_rate_sat_per_kvb }.batch(genesis)
 }
 
 #[test]

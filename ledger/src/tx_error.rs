@@ -3,6 +3,7 @@
 use crate::asset::TermsError;
 use crate::claim::ClaimError;
 use crate::nonces::NONCE_WINDOW;
+use crate::proposal::ProposalError;
 use crate::state::StateError;
 use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS};
 use bitcoin::Amount;
@@ -175,11 +176,14 @@ pub enum TxError {
         min: Amount,
     },
     /// A claim with a signature field that isn't zero.
-    #[error("a claim carries no signature: the field must be zero")]
+    #[error("a claim or a proposal carries no signature of an account: the field must be zero")]
     ClaimSigned,
     /// The deposit is refused.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// The proposal is refused.
+    #[error(transparent)]
+    Proposal(#[from] ProposalError),
     /// The treasury was spent by something that is no batch: the peg is closed (L44).
     #[error("the peg is closed: the treasury was spent by {0}, which is no batch")]
     Breached(bitcoin::Txid),

@@ -3,7 +3,9 @@
 use crate::certificate::{CertificateError, verify_header};
 use crate::committee::Committee;
 use serde::{Deserialize, Serialize};
-use windlass_ledger::{Account, DecodeError, Genesis, Header, Inclusion, Transaction, genesis_state, keys, smt};
+use windlass_ledger::{
+    Account, DecodeError, Genesis, Header, Inclusion, ParamsRecord, Transaction, genesis_state, keys, smt,
+};
 use windlass_types::{AccountId, ChainId, Digest, SideHeight};
 
 /// An account's id in a key: its kind and 32 bytes.
@@ -118,6 +120,8 @@ pub struct Proven {
 pub enum Fact {
     /// After the block, this account had this; none is "there was no such account".
     Account(AccountId, Option<Account>),
+    /// After the block, these were the chain's parameters.
+    Params(Box<ParamsRecord>),
     /// After the block, the state had this value, or none, under this key.
     Entry(Vec<u8>, Option<Vec<u8>>),
     /// The block has this transaction, at this place.
@@ -199,6 +203,9 @@ impl Claim {
                 // What is not of the state proper is not under the root, whoever asks for it.
                 if !key.starts_with(keys::STATE) || !smt::verify(&header.state_root, key, value, &proof) {
                     return Err(wrong());
+                }
+                if let Some(value) = value.filter(|_| key == keys::PARAMS) {
+                    return Ok(Fact::Params(Box::new(decode("parameters", value)?)));
                 }
                 match key.strip_prefix(keys::ACCOUNTS) {
                     Some(id) if id.len() == ACCOUNT_BYTES => {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 use windlass_chain::{Bitcoind, RpcError};
-use windlass_ledger::{BitcoinInputs, Header, MAX_INPUT_BLOCKS, StateRead, bitcoin_inputs};
+use windlass_ledger::{BitcoinInputs, Header, MAX_INPUT_BLOCKS, StateRead, bitcoin_inputs, query};
 use windlass_sidechain::BitcoinPort;
 use windlass_types::{BlockRef, Blocks, BtcHeight};
 
@@ -176,18 +176,28 @@ impl BitcoinView {
 /// What the sidechain takes from Bitcoin, as this member's bitcoind has it.
 pub struct AnchorPort {
     view: Arc<BitcoinView>,
-    depth: Blocks,
 }
 
 impl AnchorPort {
-    /// Anchors are blocks buried `depth` deep.
-    pub const fn new(view: Arc<BitcoinView>, depth: Blocks) -> Self {
-        Self { view, depth }
+    /// Anchors are blocks that are buried as deep as the chain's parameters want for the block that takes them.
+    pub const fn new(view: Arc<BitcoinView>) -> Self {
+        Self { view }
     }
 
-    /// The highest anchor that bitcoind could back now.
-    pub fn newest(&self) -> Option<BtcHeight> {
-        BitcoinView::buried(self.view.tip().ok()?, self.depth)
+    /// The highest anchor that bitcoind could back now, in the block after `state`.
+    pub fn newest(&self, state: &dyn StateRead) -> Option<BtcHeight> {
+        BitcoinView::buried(self.view.tip().ok()?, depth(state)?)
+    }
+}
+
+/// How deep an anchor of the block after `state` must be.
+fn depth(state: &dyn StateRead) -> Option<Blocks> {
+    match query::next_params(state) {
+        Ok(params) => Some(params.anchor_depth),
+        Err(error) => {
+            warn!(%error, "the state can't be read");
+            None
+        }
     }
 }
 
@@ -205,13 +215,12 @@ fn read(state: &dyn StateRead, blocks: &[(BtcHeight, Arc<Block>)]) -> Option<Bit
 /// `Some` once it is settled, `None` while this member can't tell.
 async fn judge(
     view: &BitcoinView,
-    depth: Blocks,
     state: &dyn StateRead,
     parent: &Header,
     inputs: &BitcoinInputs,
 ) -> Result<Option<bool>, RpcError> {
     let Some(newest) = inputs.anchor() else { return Ok(Some(false)) };
-    let Ok(tip) = view.tip() else { return Ok(None) };
+    let (Ok(tip), Some(depth)) = (view.tip(), depth(state)) else { return Ok(None) };
     if BitcoinView::buried(tip, depth).is_none_or(|buried| buried < newest.height) {
         return Ok(None);
     }
@@ -235,9 +244,9 @@ async fn judge(
 
 impl BitcoinPort for AnchorPort {
     fn propose(&self, state: Arc<dyn StateRead>, parent: Header) -> BoxFuture<'static, BitcoinInputs> {
-        let (view, depth) = (self.view.clone(), self.depth);
+        let view = self.view.clone();
         Box::pin(async move {
-            let newest = view.tip().ok().and_then(|tip| BitcoinView::buried(tip, depth));
+            let newest = view.tip().ok().zip(depth(&*state)).and_then(|(tip, depth)| BitcoinView::buried(tip, depth));
             let Some(newest) = newest.filter(|newest| *newest > parent.anchor.height) else {
                 return BitcoinInputs::default();
             };
@@ -252,12 +261,12 @@ impl BitcoinPort for AnchorPort {
     }
 
     fn check(&self, state: Arc<dyn StateRead>, parent: Header, inputs: BitcoinInputs) -> BoxFuture<'static, bool> {
-        let (view, depth) = (self.view.clone(), self.depth);
+        let view = self.view.clone();
         Box::pin(async move {
             let mut tips = view.tips();
             loop {
                 tips.mark_unchanged();
-                match judge(&view, depth, &*state, &parent, &inputs).await {
+                match judge(&view, &*state, &parent, &inputs).await {
                     Ok(Some(verdict)) => return verdict,
                     Ok(None) => {}
                     Err(error) => debug!(%error, "can't check Bitcoin inputs yet"),

@@ -308,7 +308,8 @@ impl Core {
 
     /// Makes a block on `parent` and keeps what it does.
     pub fn build(&self, parent: &Branch, inputs: BitcoinInputs) -> Result<Arc<Block>, ApplyError> {
-        let most = usize::try_from(self.genesis.params.max_block_txs).unwrap_or(usize::MAX);
+        let params = query::next_params(&*parent.view)?;
+        let most = usize::try_from(params.max_block_txs).unwrap_or(usize::MAX);
         let count = most.min(self.budget.get());
         let chosen = self.pool.select(count, MAX_BODY_BYTES, |id| parent.includes(id));
         let make = |inputs: BitcoinInputs| {

@@ -1,26 +1,16 @@
-//! Signatures by a member's identity over what is not a vote: what it says in key generation.
+//! Signatures by a member's identity over what is not a vote: what it says in key generation, and under proposals.
 
 use crate::config::IdentitySeed;
 use crate::engine::committee::private_key;
-use commonware_codec::DecodeExt as _;
-use commonware_cryptography::ed25519::{PublicKey, Signature};
-use commonware_cryptography::{Signer as _, Verifier as _};
-
-/// Keeps these signatures apart from votes and links.
-const NAMESPACE: &[u8] = b"windlass/endorsement";
+use commonware_cryptography::Signer as _;
+use windlass_ledger::ENDORSEMENT_NAMESPACE;
+pub use windlass_ledger::endorsed;
 
 /// The identity's ed25519 signature over 32 bytes (a tagged hash of what is meant).
 pub fn endorse(seed: &IdentitySeed, digest: &[u8; 32]) -> [u8; 64] {
-    let signature = private_key(seed.bytes()).sign(NAMESPACE, digest);
+    let signature = private_key(seed.bytes()).sign(ENDORSEMENT_NAMESPACE, digest);
     let bytes: &[u8] = signature.as_ref();
     bytes.try_into().expect("an ed25519 signature has 64 bytes")
-}
-
-/// Whether `signature` is that of `identity` over `digest`.
-pub fn endorsed(identity: &[u8; 32], digest: &[u8; 32], signature: &[u8; 64]) -> bool {
-    let Ok(key) = PublicKey::decode(identity.to_vec()) else { return false };
-    let Ok(signature) = Signature::decode(signature.to_vec()) else { return false };
-    key.verify(NAMESPACE, digest, &signature)
 }
 
 #[cfg(test)]

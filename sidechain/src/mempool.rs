@@ -134,7 +134,7 @@ impl Mempool {
         if inner.note(&id, own) {
             return Ok(false);
         }
-        let slot = waiting.transaction().from().zip(waiting.transaction().nonce());
+        let slot = waiting.transaction().slot();
         if let Some(other) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
             // One that the state refuses may be replaced: else it would block the account.
             if !inner.is_asleep(&other) {
@@ -236,7 +236,7 @@ impl Mempool {
         for (transaction, id) in block.transactions.iter().zip(ids) {
             inner.remove(id);
             // Whoever used the nonce, it is used.
-            let slot = transaction.from().zip(transaction.nonce());
+            let slot = transaction.slot();
             if let Some(loser) = slot.and_then(|slot| inner.by_nonce.get(&slot)).copied() {
                 inner.remove(&loser);
                 inner.note_dropped(loser, format!("its nonce was used by {id}"));
@@ -290,7 +290,7 @@ impl Inner {
         let Some(entry) = self.entries.remove(&place) else { return };
         self.bytes = self.bytes.saturating_sub(entry.waiting.bytes());
         let transaction = entry.waiting.transaction();
-        if let Some((account, nonce)) = transaction.from().zip(transaction.nonce()) {
+        if let Some((account, nonce)) = transaction.slot() {
             self.by_nonce.remove(&(account, nonce));
             if let Some((count, bytes)) = self.per_account.get_mut(&account) {
                 *count = count.saturating_sub(1);

@@ -14,6 +14,7 @@ mod full_disk;
 mod kill_under_load;
 mod networks;
 mod operator;
+mod params;
 mod payments;
 mod peg;
 mod tutorial;

@@ -4,6 +4,7 @@ pub mod address;
 pub mod anchors;
 pub mod asset;
 pub mod balance;
+pub mod chain;
 pub mod channel;
 pub mod completions;
 pub mod demo;

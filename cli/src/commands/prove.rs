@@ -18,6 +18,8 @@ use windlass_types::Digest;
 pub enum Command {
     /// What an account has now, or that there is no such account
     Account(AccountArgs),
+    /// The chain's parameters, in force and to come
+    Params(Ways),
     /// That a transaction is in a final block
     Transaction(TransactionArgs),
 }
@@ -65,6 +67,10 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
             };
             give(ctx, &args.ways, &client.prove_account(&address).await?)
         }
+        Command::Params(ways) => {
+            let client = member(ctx, &ways).await?;
+            give(ctx, &ways, &client.prove_params().await?)
+        }
         Command::Transaction(args) => {
             let client = member(ctx, &args.ways).await?;
             give(ctx, &args.ways, &client.prove_transaction(args.id).await?)
@@ -73,7 +79,12 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
 }
 
 async fn member(ctx: &Context, ways: &Ways) -> Result<MemberClient, ApiError> {
-    if let Some(url) = &ways.member {
+    member_at(ctx, ways.member.as_deref()).await
+}
+
+/// The member or follower at `url`, or one of the network that runs.
+pub async fn member_at(ctx: &Context, url: Option<&str>) -> Result<MemberClient, ApiError> {
+    if let Some(url) = url {
         return Ok(MemberClient::new(url));
     }
     let status: Status = ctx.ask("status", &serde_json::json!({})).await?;

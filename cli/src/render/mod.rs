@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod federation;
 pub mod hold;
 pub mod money;
+pub mod params;
 pub mod payment;
 pub mod peer;
 pub mod peg;

@@ -6,7 +6,7 @@ use super::{
 };
 use bitcoin::Amount;
 use serde::Serialize;
-use windlass_ledger::Genesis;
+use windlass_ledger::{Genesis, ParamsRecord};
 use windlass_light::{Fact, Proven};
 use windlass_peg::anchors::AnchorsReport;
 use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
@@ -34,6 +34,9 @@ enum Proves {
         balance: Amount,
         exists: bool,
     },
+    Params {
+        record: Box<ParamsRecord>,
+    },
     Entry {
         key: String,
         value: Option<String>,
@@ -54,6 +57,7 @@ impl Facts {
                 balance: account.map_or(Amount::ZERO, |account| account.balance),
                 exists: account.is_some(),
             },
+            Fact::Params(record) => Proves::Params { record: record.clone() },
             Fact::Entry(key, value) => Proves::Entry { key: hex::encode(key), value: value.as_ref().map(hex::encode) },
             Fact::Transaction(transaction, index) => Proves::Transaction { id: transaction.id(), index: *index },
         };
@@ -79,6 +83,7 @@ impl Facts {
             Proves::Account { address, .. } => {
                 format!("After block {height}, {address} had nothing: there was no such account.")
             }
+            Proves::Params { record } => parameters(height, record),
             Proves::Entry { key, value: Some(value) } => {
                 format!("After block {height}, the state had {value} under {key}.")
             }
@@ -106,6 +111,23 @@ impl Facts {
             anchor.hash(),
         )
     }
+}
+
+fn parameters(height: SideHeight, record: &ParamsRecord) -> String {
+    let dials: Vec<String> = record.params.dials().iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let pending = match &record.pending {
+        Some(pending) => {
+            let changes = record.params.changes_to(&pending.params);
+            let changes: Vec<String> = changes.iter().map(|change| format!("{} {}", change.name, change.to)).collect();
+            format!("From block {} on: {}.", pending.height, changes.join(", "))
+        }
+        None => "No change was pending.".to_owned(),
+    };
+    format!(
+        "After block {height}, these parameters were in force, since block {}: {}.\n{pending}",
+        record.since,
+        dials.join(", ")
+    )
 }
 
 /// `windlass anchors`.

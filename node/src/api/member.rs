@@ -6,7 +6,7 @@
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use windlass_ledger::Genesis;
+use windlass_ledger::{DialChange, Genesis, ParamsRecord};
 use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
 
 /// At most so many transactions in one request.
@@ -319,6 +319,30 @@ pub enum PegOutState {
         /// Why.
         reason: String,
     },
+}
+
+/// The chain's parameters: in force, to come, and who may change them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParamsInfo {
+    /// Which chain.
+    #[schema(value_type = String)]
+    pub chain: ChainId,
+    /// As of this block.
+    #[schema(value_type = u64)]
+    pub height: SideHeight,
+    /// As the state has them: in force, since when, and what is pending.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub record: ParamsRecord,
+    /// What the pending change changes.
+    #[schema(value_type = Vec<Object>)]
+    pub changes: Vec<DialChange<String>>,
+    /// Those that no proposal changes.
+    pub fixed: Vec<String>,
+    /// How many members sign a proposal.
+    pub signatures: usize,
+    /// The members, by index.
+    pub members: Vec<String>,
 }
 
 /// The federation as one member sees it.

@@ -97,6 +97,22 @@ impl MemberClient {
         self.0.get(&format!("/proofs/transactions/{id}"), SHORT).await
     }
 
+    /// The chain's parameters.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn params(&self) -> Result<ParamsInfo, ApiError> {
+        self.0.get("/params", SHORT).await
+    }
+
+    /// The chain's parameters, as a file that anyone can check.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn prove_params(&self) -> Result<ProofFile, ApiError> {
+        self.0.get("/proofs/params", SHORT).await
+    }
+
     /// A claimed deposit.
     ///
     /// # Errors

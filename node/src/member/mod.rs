@@ -9,11 +9,13 @@
 mod config;
 mod keygen;
 mod links;
+mod proposal;
 mod receipts;
 mod signing;
 
 pub use config::{Federation, FederationMember, MemberConfig, MemberKeys, Ready, create, emergency_keypair, keys};
 pub use keygen::KeyGenerationError;
+pub use proposal::{PROPOSAL_FORMAT, PROPOSAL_VERSION, ProposalFile, ProposalFileError, SignedBy};
 
 use crate::api::member::GenesisAnswer;
 use crate::bitcoin_view::{AnchorPort, BitcoinView};
@@ -195,8 +197,8 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     service.say("starting agreement");
     let view = BitcoinView::new(Bitcoind::new(folder.config.bitcoind.clone()), genesis.network.bitcoin());
     tokio::spawn(view.clone().follow());
-    let (network, depth) = (genesis.network, genesis.params.anchor_depth);
-    let port = Arc::new(AnchorPort::new(view.clone(), depth));
+    let network = genesis.network;
+    let port = Arc::new(AnchorPort::new(view.clone()));
     let chain = member.start_consensus(genesis, port.clone(), Arc::new(receipts::Log(network))).await?;
     tokio::spawn(note_anchors(chain.clone(), port, view.clone()));
 
@@ -250,7 +252,7 @@ async fn note_anchors(chain: Handle, port: Arc<AnchorPort>, view: Arc<BitcoinVie
     let mut tips = view.tips();
     loop {
         tips.mark_unchanged();
-        if let Some(anchor) = port.newest() {
+        if let Some(anchor) = port.newest(&*chain.view()) {
             chain.note_anchor(anchor);
         }
         if tips.changed().await.is_err() {

@@ -20,6 +20,13 @@ impl Log {
             Receipt::AssetBurned { asset, from, units, .. } => {
                 info!(height, %asset, account = from.address(self.0), units, "asset burned");
             }
+            Receipt::Proposed { id, number, height: Some(at) } => {
+                info!(height, %id, number, %at, "a change of the parameters is to come");
+            }
+            Receipt::Proposed { id, number, height: None } => {
+                info!(height, %id, number, "the pending change of the parameters is dropped");
+            }
+            Receipt::ParamsChanged { number } => info!(height, number, "new parameters are in force"),
             Receipt::Burned { id, from, amount } => {
                 info!(height, %id, from = from.address(self.0), %amount, "peg-out burned");
             }

@@ -3,9 +3,9 @@
 use super::answers::{Answer, Of as _};
 use super::{Backend, Running, Service, errors, pegs};
 use crate::api::ApiError;
-use crate::api::member::{BatchInfo, CoinInfo, FederationInfo, MemberInfo};
+use crate::api::member::{BatchInfo, CoinInfo, FederationInfo, MemberInfo, ParamsInfo};
 use axum::extract::State;
-use windlass_ledger::{Batch, Coin, StateRead, query};
+use windlass_ledger::{Batch, Coin, DialChange, FIXED_DIALS, StateRead, query};
 use windlass_peg::signing::Status;
 
 /// The federation as this process sees it.
@@ -45,6 +45,30 @@ pub(super) async fn show(State(service): State<Service>) -> Answer<FederationInf
         members: members.collect(),
         treasury,
         batch,
+    })
+}
+
+/// The chain's parameters: in force, to come, and who may change them.
+#[utoipa::path(
+    get, path = "/params", operation_id = "params",
+    responses((status = 200, body = ParamsInfo)),
+)]
+pub(super) async fn params(State(service): State<Service>) -> Answer<ParamsInfo> {
+    let running = service.running()?;
+    let genesis = running.chain.genesis();
+    let view = running.chain.view();
+    let tip = query::tip(&*view).map_err(errors::state)?;
+    let record = query::params(&*view).map_err(errors::state)?;
+    let changes = record.pending.as_ref().map(|pending| record.params.changes_to(&pending.params)).unwrap_or_default();
+    let named = |DialChange { name, from, to }: DialChange| DialChange { name: name.to_owned(), from, to };
+    Answer::of(ParamsInfo {
+        chain: tip.chain,
+        height: tip.height,
+        record,
+        changes: changes.into_iter().map(named).collect(),
+        fixed: FIXED_DIALS.map(str::to_owned).to_vec(),
+        signatures: genesis.proposal_threshold(),
+        members: genesis.members.iter().map(|member| member.name.clone()).collect(),
     })
 }
 

@@ -47,6 +47,8 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(pegs::peg_out))
         .routes(routes!(proofs::account))
         .routes(routes!(proofs::transaction))
+        .routes(routes!(proofs::params))
+        .routes(routes!(federation::params))
         .routes(routes!(federation::show));
     let (router, mut api) = OpenApiRouter::with_openapi(Head::openapi()).nest(PREFIX, routes).split_for_parts();
     api.info.version = API_VERSION.to_owned();

@@ -33,12 +33,26 @@ fn certificate(running: &Running, header: &Header) -> Result<Vec<u8>, ApiError> 
 pub(super) async fn account(State(service): State<Service>, Path(address): Path<String>) -> Answer<ProofFile> {
     let running = service.running()?;
     let key = keys::account(&pegs::account_of(&running, &address)?);
+    entry(&running, key)
+}
+
+/// The chain's parameters, as a file that anyone can check: as of the newest block.
+#[utoipa::path(
+    get, path = "/proofs/params", operation_id = "proveParams",
+    responses((status = 200, body = ProofFileSchema)),
+)]
+pub(super) async fn params(State(service): State<Service>) -> Answer<ProofFile> {
+    entry(&*service.running()?, keys::PARAMS.to_vec())
+}
+
+/// What the newest state has under `key`.
+fn entry(running: &Running, key: Vec<u8>) -> Answer<ProofFile> {
     // The view holds still, and knows its header.
     let view = running.chain.view();
     let header = query::tip(&*view).map_err(errors::state)?;
     let value = view.get(&key).map_err(errors::state)?.map(HexBytes);
     let proof = encode(&smt::prove(&*view, &key).map_err(errors::state)?);
-    let certificate = certificate(&running, &header)?;
+    let certificate = certificate(running, &header)?;
     Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }))
 }
 

@@ -5,10 +5,11 @@ use crate::api::member::GenesisAnswer;
 use crate::api::{ApiError, Code};
 use crate::client::MemberClient;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use windlass_ledger::Genesis;
+use std::sync::{Arc, PoisonError, RwLock};
+use windlass_ledger::{Genesis, Params, ParamsRecord};
+use windlass_light::{Fact, ProofFile};
 use windlass_store::{Store, StoreError, Writes};
-use windlass_types::{ChainId, ChainNetwork};
+use windlass_types::{ChainId, ChainNetwork, SideHeight};
 
 const TABLE: &str = "sidechain";
 const GENESIS: &[u8] = b"genesis";
@@ -18,6 +19,16 @@ const GENESIS: &[u8] = b"genesis";
 pub(super) struct Sidechain {
     pub(super) id: ChainId,
     pub(super) genesis: Genesis,
+    /// The parameters as of the block `height`, proven by the members' votes; the genesis's at first.
+    pub(super) record: ParamsRecord,
+    height: SideHeight,
+}
+
+impl Sidechain {
+    /// The parameters for the next block.
+    pub(super) fn params(&self) -> &Params {
+        self.record.at(self.height.next().unwrap_or(self.height))
+    }
 }
 
 /// The list of members, and the chain once it is known.
@@ -28,7 +39,7 @@ pub(super) struct Members {
     current: AtomicUsize,
     network: ChainNetwork,
     expected: Option<ChainId>,
-    chain: OnceLock<Arc<Sidechain>>,
+    chain: RwLock<Option<Arc<Sidechain>>>,
     store: Arc<Store>,
 }
 
@@ -50,17 +61,44 @@ impl Members {
     ) -> Result<Self, ApiError> {
         let clients = bases.iter().map(MemberClient::new).collect();
         let known = store.get(TABLE, GENESIS).map_err(ApiError::failed)?;
-        let members = Self { clients, current: AtomicUsize::new(0), network, expected, chain: OnceLock::new(), store };
+        let members =
+            Self { clients, current: AtomicUsize::new(0), network, expected, chain: RwLock::new(None), store };
         if let Some(bytes) = known {
             let chain = members.read(&bytes)?;
-            let _ = members.chain.set(Arc::new(chain));
+            members.set(Arc::new(chain));
         }
         Ok(members)
     }
 
     /// The chain, if it is known already.
     pub(super) fn known_chain(&self) -> Option<Arc<Sidechain>> {
-        self.chain.get().cloned()
+        self.chain.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what is known of the chain, unless something newer is known.
+    fn set(&self, chain: Arc<Sidechain>) -> Arc<Sidechain> {
+        let mut known = self.chain.write().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(newer) if newer.height > chain.height => newer.clone(),
+            _ => known.insert(chain).clone(),
+        }
+    }
+
+    /// The chain with its newest parameters: asked of a member, and proven by the votes of a quorum, so that no
+    /// single one makes a wallet pay what the rules do not ask.
+    ///
+    /// # Errors
+    /// As [`Self::chain`]; or what the member says proves nothing.
+    pub(super) async fn refreshed(&self) -> Result<Arc<Sidechain>, ApiError> {
+        let chain = self.chain().await?;
+        let proof: ProofFile = self.ask(|member| member.prove_params()).await?;
+        let proven = proof.verify(&chain.genesis);
+        let proven = proven.map_err(|error| ApiError::failed(format!("a member's word on the parameters: {error}")))?;
+        let Fact::Params(record) = proven.fact else {
+            return Err(ApiError::failed("a member's word on the parameters is about something else"));
+        };
+        let (id, genesis, height) = (chain.id, chain.genesis.clone(), proven.header.height);
+        Ok(self.set(Arc::new(Sidechain { id, genesis, record: *record, height })))
     }
 
     /// The chain; the first time, from the members.
@@ -87,7 +125,7 @@ impl Members {
         let bytes = hex::decode(&answer.hex).map_err(|_| malformed(first, "no hex"))?;
         let chain = self.read(&bytes).map_err(|error| malformed(first, &error.message))?;
         self.keep(&bytes).map_err(ApiError::failed)?;
-        Ok(Arc::clone(self.chain.get_or_init(|| Arc::new(chain))))
+        Ok(self.set(Arc::new(chain)))
     }
 
     fn keep(&self, genesis: &[u8]) -> Result<(), StoreError> {
@@ -105,7 +143,8 @@ impl Members {
             let message = format!("the sidechain is pegged to {}, this wallet is on {}", genesis.network, self.network);
             return Err(ApiError::failed(message));
         }
-        Ok(Sidechain { id, genesis })
+        let record = ParamsRecord::first(&genesis.params);
+        Ok(Sidechain { id, genesis, record, height: SideHeight::default() })
     }
 
     /// Puts a question to the member that answered last, and to the others in turn while one does

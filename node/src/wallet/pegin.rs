@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use windlass_chain::WalletTx;
-use windlass_ledger::{DepositClaim, DepositTerms, Transaction};
+use windlass_ledger::{DepositBounds, DepositClaim, DepositTerms, Transaction};
 use windlass_peg::CoinToSpend;
 use windlass_peg::deposit::{self, ReclaimError};
 use windlass_types::{BtcHeight, Epoch};
@@ -30,7 +30,11 @@ pub(super) const fn is_over(state: &DepositState) -> bool {
 impl WalletNode {
     /// POST `/v1/deposits`: a fresh address, recomputed here from the genesis; no member has a say.
     pub(super) async fn new_deposit_address(&self) -> Result<PegInInfo, ApiError> {
-        let chain = self.members.chain().await?;
+        // The newest bounds, if a member answers; the address does not depend on them.
+        let chain = match self.members.refreshed().await {
+            Ok(chain) => chain,
+            Err(_) => self.members.chain().await?,
+        };
         if self.watched.borrow().is_none() {
             return Err(ApiError::not_running("the peg watcher has not seen a block yet: try again in a moment"));
         }
@@ -200,13 +204,13 @@ impl WalletNode {
         if open.is_empty() {
             return Ok(());
         }
-        let chain = self.members.chain().await?;
+        let chain = self.members.refreshed().await?;
         for (coin, terms) in open {
             let Some(block) = coin.block else { continue };
             let confirmations = confirmations(Some(block.height), tip.height);
             let known = coin.sidechain.is_some();
             let fits = not_eligible(&chain, coin.amount, block.height, tip.height, known).is_none();
-            if confirmations < chain.genesis.params.anchor_depth.get() || !fits {
+            if confirmations < chain.params().anchor_depth.get() || !fits {
                 continue;
             }
             let outpoint = coin.outpoint;
@@ -283,12 +287,14 @@ pub(super) fn confirmations(height: Option<BtcHeight>, tip: BtcHeight) -> u32 {
 
 /// Why a coin will never be minted, if so.
 fn not_eligible(chain: &Sidechain, amount: Amount, height: BtcHeight, tip: BtcHeight, claimed: bool) -> Option<String> {
-    let params = &chain.genesis.params;
-    if amount < params.min_deposit {
-        return Some(format!("{} is below the smallest deposit of {}", btc(amount), btc(params.min_deposit)));
+    let params = chain.params();
+    // As the ledger will judge it: by what is in force when its block is consumed, which later changes leave alone.
+    let DepositBounds { min, max, .. } = chain.record.deposit_bounds(height);
+    if amount < min {
+        return Some(format!("{} is below the smallest deposit of {}", btc(amount), btc(min)));
     }
-    if amount > params.max_deposit {
-        return Some(format!("{} is above the largest deposit of {}", btc(amount), btc(params.max_deposit)));
+    if amount > max {
+        return Some(format!("{} is above the largest deposit of {}", btc(amount), btc(max)));
     }
     if height <= chain.genesis.start.height {
         return Some(format!("block {height} is from before the sidechain began"));
@@ -300,7 +306,7 @@ fn not_eligible(chain: &Sidechain, amount: Amount, height: BtcHeight, tip: BtcHe
 }
 
 fn empty_view(chain: &Sidechain, address: &DepositAddress) -> PegInInfo {
-    let params = &chain.genesis.params;
+    let params = chain.params();
     PegInInfo {
         id: address.id(),
         address: address.address.clone(),
@@ -342,6 +348,6 @@ fn stage(chain: &Sidechain, coin: &Coin, tip: BtcHeight) -> PegInState {
     let reason = coin.block.and_then(|at| not_eligible(chain, coin.amount, at.height, tip, swept.is_some()));
     match reason {
         Some(reason) => PegInState::NotEligible { reason },
-        None => PegInState::Confirming { needed: chain.genesis.params.anchor_depth.get() },
+        None => PegInState::Confirming { needed: chain.params().anchor_depth.get() },
     }
 }

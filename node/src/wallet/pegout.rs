@@ -20,12 +20,12 @@ const fn is_over(state: &PegOutState) -> bool {
 impl WalletNode {
     /// POST `/v1/peg-outs`
     pub(super) async fn peg_out(&self, request: PegOutRequest) -> Result<PegOutRecord, ApiError> {
-        let chain = self.members.chain().await?;
+        let chain = self.members.refreshed().await?;
         let script = match &request.to {
             Some(text) => parse_address(text, self.wallet.network()).map_err(ApiError::usage)?.script_pubkey(),
             None => self.wallet.address().map_err(ApiError::failed)?.script_pubkey(),
         };
-        let (amount, params) = (request.amount, &chain.genesis.params);
+        let (amount, params) = (request.amount, chain.params());
         if amount < params.min_peg_out || amount > params.max_peg_out {
             let (min, max) = (btc(params.min_peg_out), btc(params.max_peg_out));
             return Err(ApiError::usage(format!("a peg-out of {}: it can be {min} to {max}", btc(amount))));

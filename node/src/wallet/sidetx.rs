@@ -51,8 +51,8 @@ impl WalletNode {
         body: impl FnOnce(Slot) -> TxBody,
         note: impl FnOnce(&mut super::journal::Pages, Digest) -> Vec<Entry>,
     ) -> Result<(Digest, Amount), ApiError> {
-        let chain = self.members.chain().await?;
-        let fee = chain.genesis.params.transfer_fee_min;
+        let chain = self.members.refreshed().await?;
+        let fee = chain.params().transfer_fee_min;
         if let Some(max) = max_fee.filter(|max| *max < fee) {
             let message = format!("the sidechain's fee is {}, you allow {}", btc(fee), btc(max));
             return Err(ApiError::usage(format!("{message}: write --max-fee {}sat, or nothing", fee.to_sat())));

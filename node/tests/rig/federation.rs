@@ -14,9 +14,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use windlass_chain::Bitcoind;
 use windlass_ledger::{
-    self as ledger, DepositRecord, Genesis, GenesisMember, Header, MemoryState, Params, PegOutRecord, Transaction,
-    query,
+    self as ledger, DepositRecord, Genesis, GenesisMember, Header, MemoryState, Params, PegOutRecord, StateRead as _,
+    Transaction, query,
 };
+use windlass_light::{Claim, HexBytes, ProofFile};
 use windlass_node::api::member::{
     AccountInfo, BlockAnswer, ChainInfo, DepositInfo, DepositState, GenesisAnswer, PegOutInfo, PegOutState,
     SubmitAnswer, SubmitRequest, TransactionStatus,
@@ -174,6 +175,7 @@ fn router(inner: Shared) -> Router {
         .route("/v1/transactions", post(submit))
         .route("/v1/transactions/{id}", get(status))
         .route("/v1/blocks", get(blocks))
+        .route("/v1/proofs/params", get(params))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&inner), gate))
         .layer(axum::middleware::from_fn(serve_one_version))
         .with_state(inner)
@@ -190,6 +192,17 @@ async fn genesis(State(inner): Inside) -> Json<GenesisAnswer> {
     let genesis = locked(&inner).genesis.clone();
     let hex = hex::encode(borsh::to_vec(&genesis).expect("encodes"));
     Json(GenesisAnswer { chain: genesis.chain_id(), hex, genesis: serde_json::to_value(&genesis).expect("JSON") })
+}
+
+/// Under the genesis block, which nobody signs: here the parameters do not change.
+async fn params(State(inner): Inside) -> Json<ProofFile> {
+    let (changes, header) = ledger::genesis_state(&locked(&inner).genesis);
+    let mut state = MemoryState::default();
+    state.commit(&changes);
+    let key = ledger::keys::PARAMS.to_vec();
+    let value = state.get(&key).expect("memory").map(HexBytes);
+    let proof = borsh::to_vec(&ledger::smt::prove(&state, &key).expect("memory")).expect("encodes");
+    Json(ProofFile::new(&header, Vec::new(), Claim::Entry { key, value, proof }))
 }
 
 async fn chain(State(inner): Inside) -> Json<ChainInfo> {

@@ -67,7 +67,7 @@ impl SideScan {
             {
                 self.fees = self.fees.checked_add(*fee)?;
             }
-            TxBody::PegOut { .. } | TxBody::Claim(_) => {}
+            TxBody::PegOut { .. } | TxBody::Claim(_) | TxBody::Propose(_) => {}
             TxBody::Issue { .. } | TxBody::Reissue { .. } | TxBody::Burn { .. } => {}
         }
         Some(())
