@@ -100,6 +100,23 @@ fn a_balance_is_proven_through_the_file() {
     assert_eq!((id, found.balance), (account(1), Amount::from_sat(5_000)));
 }
 
+/// L80: the parameters are an entry of the state like any other, and shown as what they are.
+#[test]
+fn the_parameters_are_proven() {
+    let key = keys::PARAMS.to_vec();
+    let file = |record: &ParamsRecord, shown: &ParamsRecord| {
+        let (value, shown) = (borsh::to_vec(record).expect("encodes"), borsh::to_vec(shown).expect("encodes"));
+        let header = header(smt::root_of([(key.as_slice(), value.as_slice())]), Digest::default());
+        let claim = Claim::Entry { key: key.clone(), value: Some(HexBytes(shown)), proof: alone(&key, &value) };
+        ProofFile::new(&header, certificate(&header, &[0, 1, 3]), claim)
+    };
+    let record = ParamsRecord::first(&Params::default());
+    let proven = file(&record, &record).verify(&genesis()).expect("holds");
+    assert_eq!(proven.fact, Fact::Params(Box::new(record.clone())));
+    let dearer = ParamsRecord::first(&Params { transfer_fee_min: Amount::from_sat(1), ..Params::default() });
+    assert_eq!(file(&record, &dearer).verify(&genesis()), Err(ProofError::Claim(SideHeight::new(7))));
+}
+
 #[test]
 fn no_other_balance_is_proven() {
     let good = balance();
