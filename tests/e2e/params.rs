@@ -109,6 +109,7 @@ fn members_change_the_parameters_at_a_height() {
     // A member that was away, and one that is killed, agree.
     network.ok(&["federation", "member", "start", "f4"]);
     network.kill(network.pid("f2"));
+    network.ok(&["federation", "member", "start", "f2"]);
     let agree = || {
         let records: Option<Vec<Value>> = ["f1", "f2", "f4"]
             .iter()
