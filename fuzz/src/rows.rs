@@ -52,7 +52,7 @@ pub(crate) fn chain_store(bytes: &[u8]) -> bool {
 }
 
 /// What a row of the ledger's state may be named, by the table's number; the row's key is its rest.
-pub(crate) const STATE_KEYS: [&[u8]; 16] = [
+pub(crate) const STATE_KEYS: [&[u8]; 17] = [
     keys::TIP,
     keys::CHAIN,
     keys::TOTALS,
@@ -69,6 +69,7 @@ pub(crate) const STATE_KEYS: [&[u8]; 16] = [
     keys::NODES,
     keys::ASSETS,
     keys::UNITS,
+    keys::REVEALED,
 ];
 
 /// The ledger's state with any rows over its first: each question has an answer or an error, and so has a
@@ -100,6 +101,7 @@ fn ask(state: &dyn StateRead) -> bool {
         query::anchor(state, BtcHeight::new(1)).is_ok() & query::deposits_of(state, &account).is_ok(),
         pegs & query::pending_deposits(state).is_ok() & query::peg_outs_of(state, &account).is_ok(),
         query::peg_out(state, &Digest::default()).is_ok() & query::treasury(state).is_ok(),
+        query::revealed(state, &[7; 32]).is_ok(),
         query::assets(state).is_ok() & query::units_of(state, &account).is_ok(),
         query::breach(state).is_ok() & query::accounts(state).is_ok() & query::batches(state).is_ok(),
     ];

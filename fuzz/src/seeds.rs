@@ -6,8 +6,9 @@ use crate::rows::{STATE_KEYS, joined, row};
 use bitcoin::Amount;
 use bitcoin::key::{Keypair, Secp256k1};
 use windlass_ledger::{
-    AssetTerms, BitcoinBlockFacts, BitcoinInputs, Block, DepositClaim, DepositTerms, Genesis, GenesisMember, Header,
-    MemberSignature, MemoryState, Output, Params, ParamsChange, Proposal, Transaction, TxBody, genesis_state, smt,
+    AssetTerms, BitcoinBlockFacts, BitcoinInputs, Block, Clause, DepositClaim, DepositTerms, Genesis, GenesisMember,
+    Header, LeafWitness, MemberSignature, MemoryState, Output, Params, ParamsChange, Policy, PolicyWitness, Proposal,
+    Transaction, TxBody, Witness, genesis_state, smt,
 };
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
@@ -114,17 +115,40 @@ pub(crate) fn transactions(chain: ChainId) -> Vec<Transaction> {
     let signatures = vec![MemberSignature { member: 1, signature: [12; 64] }];
     let change = ParamsChange::Set { height: SideHeight::new(90), params: Params::default() };
     let (set, cancel) = (Proposal { number: 1, change, signatures }, ParamsChange::Cancel);
+    let locked = TxBody::Burn { from: policy_witness().policy.account(), nonce: 0, asset, units: 8, fee, expiry };
     vec![
         Transaction::proposal(chain, set),
         Transaction::proposal(chain, Proposal { number: 2, change: cancel, signatures: vec![] }),
         // Not signed anew at each call: a signature has randomness in it.
-        Transaction { chain, body: transfer, signature: [7; 64] },
-        Transaction { chain, body: peg_out, signature: [8; 64] },
+        Transaction { chain, body: transfer, witness: Witness::Key([7; 64]) },
+        Transaction { chain, body: peg_out, witness: Witness::Key([8; 64]) },
         Transaction::claim(chain, claim),
-        Transaction { chain, body: issue, signature: [9; 64] },
-        Transaction { chain, body: reissue, signature: [10; 64] },
-        Transaction { chain, body: burn, signature: [11; 64] },
+        Transaction { chain, body: issue, witness: Witness::Key([9; 64]) },
+        Transaction { chain, body: reissue, witness: Witness::Key([10; 64]) },
+        Transaction { chain, body: burn, witness: Witness::Key([11; 64]) },
+        Transaction { chain, body: locked, witness: Witness::Policy(Box::new(policy_witness())) },
     ]
+}
+
+/// A hash lock that is claimed; the signature is none.
+fn policy_witness() -> PolicyWitness {
+    let hash = <bitcoin::hashes::sha256::Hash as bitcoin::hashes::Hash>::hash(&[42; 32]);
+    let hash = *bitcoin::hashes::Hash::as_byte_array(&hash);
+    let policy = Policy::hash_lock(scalar(1), hash, scalar(2), BtcHeight::new(500)).expect("a good policy");
+    let leaves = vec![
+        LeafWitness::Signature([12; 64]),
+        LeafWitness::Preimage([42; 32]),
+        LeafWitness::Unused,
+        LeafWitness::Unused,
+    ];
+    PolicyWitness { policy, leaves }
+}
+
+/// Policies, bare and with what satisfies them.
+fn policies() -> Vec<Policy> {
+    let keys = (2..5).map(|number| Clause::Key(scalar(number))).collect();
+    let multi = Policy::new(Clause::Threshold { k: 2, clauses: keys }).expect("a good policy");
+    vec![policy_witness().policy, multi]
 }
 
 fn asset_terms() -> AssetTerms {
@@ -197,6 +221,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "ledger_asset" => {
             vec![borsh::to_vec(&asset_terms()).expect("writing to a vector does not fail"), hash.into_bytes()]
         }
+        "ledger_policy" => {
+            let witness = borsh::to_vec(&policy_witness()).expect("writing to a vector does not fail");
+            let policies = policies().into_iter().map(|policy| borsh::to_vec(&policy).expect("likewise"));
+            policies.chain([witness]).collect()
+        }
+        "policy_text" => policies().iter().map(|policy| policy.to_string().into_bytes()).collect(),
         "peg_signing" => signing(),
         "peg_dkg" => dkg(),
         "merkle_proof" => {
@@ -205,7 +235,10 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             let txid = genesis.txdata.first().map(bitcoin::Transaction::compute_txid).expect("a coinbase");
             vec![[bitcoin::consensus::serialize(&txid), bitcoin::consensus::serialize(&proof)].concat()]
         }
-        "account_address" => vec![account().address(ChainNetwork::Regtest).into_bytes()],
+        "account_address" => {
+            let accounts = [account(), policy_witness().policy.account()];
+            accounts.iter().map(|account| account.address(ChainNetwork::Regtest).into_bytes()).collect()
+        }
         "amount" => texts(&["1000", "1000sat", "0.001btc", "20999999.9769", "5msat", "1_000"]),
         "digest" => texts(&[&hash]),
         "bitcoin_address" => texts(&["bcrt1p2tpvyjfa4kfc0qtva8me33a7p0dg9qkpl94qhar2fd0axctpjgjq64thk0"]),

@@ -23,6 +23,14 @@ pub(crate) fn account(bytes: &[u8]) -> bool {
     })
 }
 
+pub(crate) fn policy(bytes: &[u8]) -> bool {
+    text(bytes, |text| {
+        let Ok(policy) = text.parse::<windlass_ledger::Policy>() else { return false };
+        assert_eq!(policy.to_string().parse(), Ok(policy));
+        true
+    })
+}
+
 pub(crate) fn amount(bytes: &[u8]) -> bool {
     text(bytes, |text| {
         let sat = parse_sat(text);

@@ -3,7 +3,7 @@
 use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 use borsh::{BorshDeserialize, BorshSerialize};
-use windlass_ledger::{AssetTerms, Block, Genesis, Transaction, smt};
+use windlass_ledger::{AssetTerms, Block, Genesis, LeafWitness, Policy, PolicyWitness, Transaction, smt};
 use windlass_peg::dkg::DkgMessage;
 use windlass_peg::signing::SigningMessage;
 
@@ -14,7 +14,13 @@ use windlass_types::AssetId;
 pub(crate) fn transaction(bytes: &[u8]) -> bool {
     let Ok(transaction) = Transaction::decode(bytes) else { return false };
     assert_eq!(transaction.encode(), bytes);
-    let _ = (transaction.id(), transaction.from(), transaction.nonce(), transaction.verify_signature());
+    let _ = (
+        transaction.id(),
+        transaction.from(),
+        transaction.nonce(),
+        transaction.verify_witness(),
+        transaction.witness.after(),
+    );
     if let windlass_ledger::TxBody::Claim(claim) = &transaction.body {
         let _ = (claim.outpoint(), claim.block_hash());
     }
@@ -57,6 +63,30 @@ pub(crate) fn asset(bytes: &[u8]) -> bool {
         assert!(terms.ticker.is_ascii() && terms.name.is_ascii());
     }
     valid
+}
+
+/// A policy, or one with what satisfies it.
+pub(crate) fn policy(bytes: &[u8]) -> bool {
+    let policy = strict::<Policy>(bytes).or_else(|| strict::<PolicyWitness>(bytes).map(|witness| witness.policy));
+    let Some(policy) = policy else { return false };
+    // It is a good one, however it came; what it is written as is read as it.
+    assert_eq!(Policy::new(policy.root().clone()).as_ref(), Ok(&policy));
+    assert_eq!(policy.to_string().parse().as_ref(), text_of(&policy).as_ref());
+    let leaves = policy.leaves().len();
+    assert!((1..=windlass_ledger::MAX_POLICY_LEAVES).contains(&leaves));
+    // With all that it could ask for it is satisfied.
+    let all = PolicyWitness::satisfy(policy, |_| Some(LeafWitness::Reached)).expect("all there is");
+    assert_eq!(all.leaves.len(), leaves);
+    true
+}
+
+/// The policy as its text says it, but where a key is no point of the curve: the text has none of those.
+fn text_of(policy: &Policy) -> Result<Policy, windlass_ledger::PolicyTextError> {
+    let on_curve = |leaf: &&windlass_ledger::Clause| match leaf {
+        windlass_ledger::Clause::Key(key) => bitcoin::XOnlyPublicKey::from_slice(key).is_ok(),
+        _ => true,
+    };
+    if policy.leaves().iter().all(on_curve) { Ok(policy.clone()) } else { policy.to_string().parse() }
 }
 
 pub(crate) fn proof(bytes: &[u8]) -> bool {

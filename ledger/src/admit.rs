@@ -6,7 +6,7 @@ use crate::claim::{ClaimError, DepositClaim};
 use crate::exec::{Work, as_tx_error, minus, plus};
 use crate::issue::Change;
 use crate::nonces::NonceError;
-use crate::record::{Account, DepositRecord, DepositState, PegOutRecord, PegOutState};
+use crate::record::{Account, DepositRecord, DepositState, PegOutRecord, PegOutState, Revealed};
 use crate::state::StateRead as _;
 use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
 use crate::tx_error::TxError;
@@ -43,13 +43,32 @@ impl Work<'_> {
             Some(facts) => facts,
             None => {
                 let facts = Facts::of(transaction);
-                transaction.verify_signature_over(&facts.id)?;
+                transaction.verify_witness_over(&facts.id)?;
                 facts
             }
         };
+        // L74: on the clock that deposits are judged by. It only goes forward: what is too early may be good later.
+        let anchor = self.anchor.height;
+        if let Some(after) = facts.after.filter(|after| *after > anchor) {
+            return Err(TxError::NotYet { after, anchor });
+        }
         self.execute(facts, transaction)?;
+        self.reveal(facts.id, transaction)?;
         self.leaves.push(facts.leaf);
         self.ids.push(facts.id);
+        Ok(())
+    }
+
+    /// L75: keeps the preimages that the witness shows, the first transaction's of each hash.
+    fn reveal(&mut self, id: Digest, transaction: &Transaction) -> Result<(), TxError> {
+        let Some((witness, from)) = transaction.witness.policy().zip(transaction.from()) else { return Ok(()) };
+        for (hash, preimage) in witness.preimages() {
+            self.receipts.push(Receipt::Revealed { id, from, hash: Digest(hash), preimage: Digest(preimage) });
+            let key = keys::revealed(&hash);
+            if self.get(&key)?.is_none() {
+                self.put(key, &Revealed { preimage, id, height: self.height });
+            }
+        }
         Ok(())
     }
 
@@ -81,7 +100,7 @@ impl Work<'_> {
         }
     }
 
-    /// L11, L66.
+    /// L11, L66, L76.
     fn transfer(
         &mut self,
         facts: Facts,
@@ -100,7 +119,7 @@ impl Work<'_> {
             if output.units == 0 {
                 return Err(TxError::ZeroOutput(index));
             }
-            if !facts.recipients && output.to.key().is_none() {
+            if !facts.recipients && !output.to.is_payable() {
                 return Err(TxError::Recipient { index, account: output.to });
             }
         }

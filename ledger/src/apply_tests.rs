@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testkit::{Net, account, keypair, sat, terms, wpkh};
-use crate::{DepositState, Output, PegOutState, TxBody, query};
+use crate::{DepositState, Output, PegOutState, TxBody, Witness, query};
 use windlass_types::{AccountId, AccountKind, BtcHeight};
 
 /// L36, L40.
@@ -106,7 +106,7 @@ fn transfers_are_refused_by_rule() {
     refuse!(expiry = Some(net.tip.height), TxError::Expired { .. });
     for to in [
         AccountId::FEES,
-        AccountId { kind: AccountKind::Policy, bytes: [1; 32] },
+        AccountId { kind: AccountKind::System, bytes: [1; 32] },
         AccountId { kind: AccountKind::Key, bytes: [0xff; 32] },
     ] {
         refuse!(outputs = vec![Output::btc(to, sat(5))], TxError::Recipient { index: 0, .. });
@@ -220,7 +220,7 @@ fn the_body_root_commits_to_signatures() {
     let (mut block, ..) = build(&net.genesis, &net.state, &net.tip, inputs, vec![transaction.clone()]).expect("builds");
     let message = bitcoin::secp256k1::Message::from_digest(transaction.id().0);
     let other = bitcoin::secp256k1::Secp256k1::new().sign_schnorr_with_aux_rand(&message, &keypair(1), &[1; 32]);
-    block.transactions[0].signature = other.serialize();
+    block.transactions[0].witness = Witness::Key(other.serialize());
     assert_eq!(block.transactions[0].id(), transaction.id());
     assert!(matches!(net.apply(&block), Err(BlockError::Header { field: "body_root", .. })));
 }

@@ -391,7 +391,7 @@ proptest! {
         }
         if let Ok(transaction) = Transaction::decode(&bytes) {
             prop_assert_eq!(transaction.encode(), &bytes[..]);
-            prop_assert!(transaction.verify_signature().is_err());
+            prop_assert!(transaction.verify_witness().is_err());
         }
         if let Ok(genesis) = borsh::from_slice::<Genesis>(&bytes) {
             let _ = genesis.validate();

@@ -1,15 +1,15 @@
 //! What can be known of a transaction without any state: its id, its place in the body root, its size, and
-//! that its signature holds. Found out once, by as many threads as there are, before a block is executed.
+//! that its witness holds, but for heights. Found out once, by as many threads as there are, before a block is executed.
 //!
-//! A [`Checked`] is a witness and not a cache: [`Checked::new`] alone makes one, after it has checked the
-//! signature, and the rules compare it, byte for byte, with the transaction that it is to stand for. One that
-//! is missing or stands for another transaction changes nothing: the rules check the signature themselves.
+//! A [`Checked`] is evidence and not a cache: [`Checked::new`] alone makes one, after it has checked the
+//! witness, and the rules compare it, byte for byte, with the transaction that it is to stand for. One that
+//! is missing or stands for another transaction changes nothing: the rules check the witness themselves.
 
 use crate::state::encode;
 use crate::transaction::Transaction;
 use crate::tx_error::TxError;
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256t_hash_newtype};
-use windlass_types::Digest;
+use windlass_types::{BtcHeight, Digest};
 
 // As in `windlass_types::tagged_hash`, with the tag's midstate computed at compile time.
 sha256t_hash_newtype! {
@@ -19,7 +19,7 @@ sha256t_hash_newtype! {
     struct LeafHash(_);
 }
 
-/// A transaction whose signature was checked, and holds; see the module's head.
+/// A transaction whose witness was checked, and holds; see the module's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     transaction: Transaction,
@@ -34,8 +34,10 @@ pub(crate) struct Facts {
     pub leaf: Digest,
     /// Length of the encoding.
     pub bytes: usize,
-    /// Each account that a transfer pays has a key (L11): to look is to take a square root.
+    /// Each account that a transfer pays can be spent from (L11): to look is to take a square root.
     pub recipients: bool,
+    /// The Bitcoin height that its witness needs (L74).
+    pub after: Option<BtcHeight>,
 }
 
 impl Facts {
@@ -43,8 +45,14 @@ impl Facts {
         let mut bytes = encode(&transaction.chain);
         transaction.encode_body_into(&mut bytes);
         let id = id_of(&bytes);
-        transaction.encode_signature_into(&mut bytes);
-        Self { id, leaf: leaf_of(&bytes), bytes: bytes.len(), recipients: transaction.body.recipients_have_keys() }
+        transaction.encode_witness_into(&mut bytes);
+        Self {
+            id,
+            leaf: leaf_of(&bytes),
+            bytes: bytes.len(),
+            recipients: transaction.body.recipients_are_payable(),
+            after: transaction.witness.after(),
+        }
     }
 }
 
@@ -61,13 +69,13 @@ pub(crate) fn leaf_of(signed: &[u8]) -> Digest {
 }
 
 impl Checked {
-    /// Checks what needs no state (L10, but for the chain).
+    /// Checks what needs no state (L10, L70, L72, L73, but for the chain and for heights).
     ///
     /// # Errors
-    /// The signature does not hold.
+    /// The witness does not hold.
     pub fn new(transaction: Transaction) -> Result<Self, TxError> {
         let facts = Facts::of(&transaction);
-        transaction.verify_signature_over(&facts.id)?;
+        transaction.verify_witness_over(&facts.id)?;
         Ok(Self { transaction, facts })
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testkit::{Net, account, keypair, sat};
-use crate::{Block, BlockError, Output, TxBody, apply_checked, build_checked};
+use crate::{Block, BlockError, Output, TxBody, Witness, apply_checked, build_checked};
 use bitcoin::Amount;
 use bitcoin::secp256k1::{Message, Secp256k1};
 use proptest::prelude::*;
@@ -13,12 +13,18 @@ fn checked(transaction: &Transaction) -> Arc<Checked> {
     Arc::new(Checked::new(transaction.clone()).expect("a good signature"))
 }
 
+/// Changes a byte of the signature.
+fn forge(transaction: &mut Transaction, index: usize) {
+    let Witness::Key(signature) = &mut transaction.witness else { panic!("a key's") };
+    signature[index] ^= 1;
+}
+
 /// Every way to prime a cache that the chain's own code leaves: what it holds was checked, but it may stand for
 /// something else than what lies at its place.
 fn primed(net: &Net, good: &Transaction) -> Vec<Option<Arc<Checked>>> {
     let message = Message::from_digest(good.id().0);
     let signature = Secp256k1::new().sign_schnorr_with_aux_rand(&message, &keypair(1), &[7; 32]);
-    let other_signature = Transaction { signature: signature.serialize(), ..good.clone() };
+    let other_signature = Transaction { witness: Witness::Key(signature.serialize()), ..good.clone() };
     assert_eq!(other_signature.id(), good.id());
     let elsewhere = Transaction::signed(ChainId(Digest([9; 32])), good.body.clone(), &keypair(1));
     let other_body = net.transfer(1, 3, sat(777));
@@ -39,7 +45,7 @@ fn case_02_the_outcome_is_the_same_with_any_witness() {
     net.fund(2, sat(1_000_000));
     let good = net.transfer(1, 2, sat(1_000));
     let mut forged = good.clone();
-    forged.signature[9] ^= 1;
+    forge(&mut forged, 9);
     let TxBody::Transfer { outputs, .. } = &good.body else { panic!("a transfer") };
     let mut stolen = good.clone();
     if let TxBody::Transfer { outputs: to, .. } = &mut stolen.body {
@@ -70,7 +76,7 @@ fn a_witness_is_made_of_a_good_signature_only() {
     let good = net.transfer(1, 2, sat(1_000));
     for index in 0..64 {
         let mut forged = good.clone();
-        forged.signature[index] ^= 1;
+        forge(&mut forged, index);
         assert_eq!(Checked::new(forged), Err(TxError::Signature(account(1))));
     }
     let one = checked(&good);
@@ -91,7 +97,7 @@ fn a_block_of_witnesses_is_the_same_block() {
     assert_eq!(block.header.body_root, block.body_root());
     assert_eq!(block.body_root(), block.body_root_with(&block.leaves()));
     let mut forged = block;
-    forged.transactions[0].signature[0] ^= 1;
+    forge(&mut forged.transactions[0], 0);
     forged.header.body_root = forged.body_root();
     let known: Vec<Option<Arc<Checked>>> = witnesses.into_iter().map(Some).collect();
     let refused = apply_checked(&net.genesis, &net.state, &net.tip, &forged, &known);
@@ -127,7 +133,7 @@ fn any_transaction() -> impl Strategy<Value = Transaction> {
                     expiry: expiry.map(SideHeight::new),
                 },
             };
-            Transaction { chain: ChainId(Digest([chain; 32])), body, signature: [signature; 64] }
+            Transaction { chain: ChainId(Digest([chain; 32])), body, witness: Witness::Key([signature; 64]) }
         },
     )
 }

@@ -82,7 +82,7 @@ pub enum ClaimError {
         found: BlockHash,
     },
     /// The account can't own anything.
-    #[error("the deposit would credit an account without a key")]
+    #[error("the deposit would credit an account that nobody can spend from")]
     Account,
     /// The terms can't be an address.
     #[error("the deposit's terms: {0}")]
@@ -209,8 +209,8 @@ impl DepositClaim {
         let missing = ClaimError::NoOutput { vout: self.vout, outputs };
         let index = usize::try_from(self.vout).map_err(|_| missing.clone())?;
         let output = transaction.output.get(index).ok_or(missing)?;
-        // L20, L21: the output pays the address of the terms.
-        if self.terms.account.key().is_none() {
+        // L20, L21, L76: the output pays the address of the terms.
+        if !self.terms.account.is_payable() {
             return Err(ClaimError::Account);
         }
         let info = self.terms.spend_info(genesis).map_err(ClaimError::Terms)?;

@@ -151,7 +151,7 @@ fn sizes_are_bounded() {
     let proof = vec![0; MAX_CLAIM_PROOF_BYTES + 1];
     assert!(matches!(refused(&mut net, DepositClaim { proof, ..claim.clone() }), ClaimError::Proof(_)));
     let mut signed = Transaction::claim(net.genesis.chain_id(), claim);
-    signed.signature[0] = 1;
+    signed.witness = crate::Witness::Key([0; 64]);
     assert_eq!(net.refuse(signed), TxError::ClaimSigned);
 }
 

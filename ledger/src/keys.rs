@@ -47,6 +47,9 @@ pub const PEG_OUTS: &[u8] = b"sp";
 /// All batches.
 pub const BATCHES: &[u8] = b"sb";
 
+/// The preimages that were shown, by their hash.
+pub const REVEALED: &[u8] = b"sl";
+
 fn join(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut key = prefix.to_vec();
     for part in parts {
@@ -73,6 +76,11 @@ pub fn units_of(account: &AccountId) -> Vec<u8> {
 /// What an account has of an asset.
 pub fn units(account: &AccountId, asset: &AssetId) -> Vec<u8> {
     join(&units_of(account), &[&asset.0])
+}
+
+/// The preimage of a hash, once it was shown.
+pub fn revealed(hash: &[u8; 32]) -> Vec<u8> {
+    join(REVEALED, &[hash])
 }
 
 /// An anchored Bitcoin block.

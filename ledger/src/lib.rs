@@ -30,6 +30,7 @@ mod issue;
 pub mod keys;
 mod nonces;
 mod params;
+mod policy;
 mod proposal;
 pub mod query;
 mod receipt;
@@ -42,6 +43,7 @@ mod transaction;
 pub mod treasury;
 mod tx_error;
 pub mod wire;
+mod witness;
 
 #[cfg(test)]
 mod books_tests;
@@ -49,6 +51,8 @@ mod books_tests;
 mod deposit_tests;
 #[cfg(test)]
 mod issue_tests;
+#[cfg(test)]
+mod lock_tests;
 #[cfg(test)]
 mod peg_tests;
 #[cfg(test)]
@@ -72,17 +76,19 @@ pub use nonces::{NONCE_WINDOW, NonceError, Nonces};
 pub use params::{
     DIALS, DialChange, FIXED_DIALS, MAX_BATCH_ITEMS, MAX_CHANGE_DELAY_BLOCKS, MIN_CHANGE_DELAY_BLOCKS, Params,
 };
+pub use policy::{Clause, MAX_POLICY_DEPTH, MAX_POLICY_LEAVES, Policy, PolicyError, PolicyTextError};
 pub use proposal::{
     DepositBounds, MAX_CHANGE_AHEAD, MemberSignature, ParamsChange, ParamsRecord, PendingChange, Proposal,
     ProposalError,
 };
 pub use receipt::Receipt;
 pub use record::{
-    Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Totals,
-    TreasuryCoin,
+    Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Revealed,
+    Totals, TreasuryCoin,
 };
 pub use script::{DepositTerms, ScriptError, SpendInfo};
 pub use state::{ChangeSet, MemoryState, Overlay, StateError, StateRead};
 pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
 pub use treasury::{Batch, BatchInput, Coin, Payout};
 pub use tx_error::TxError;
+pub use witness::{LeafWitness, PolicyWitness, PolicyWitnessError, Witness};

@@ -2,7 +2,7 @@
 
 use crate::asset::AssetRecord;
 use crate::proposal::ParamsRecord;
-use crate::record::{Account, BatchRecord, Breach, DepositRecord, PegOutRecord, Totals, TreasuryCoin};
+use crate::record::{Account, BatchRecord, Breach, DepositRecord, PegOutRecord, Revealed, Totals, TreasuryCoin};
 use crate::state::{StateError, StateRead, decode, read, read_required};
 use crate::{Anchor, Batch, Header, Params, keys};
 use bitcoin::{Amount, OutPoint};
@@ -63,6 +63,14 @@ pub fn balance(view: &dyn StateRead, id: &AccountId) -> Result<Amount, StateErro
 /// State could not be read.
 pub fn next_nonce(view: &dyn StateRead, id: &AccountId) -> Result<u64, StateError> {
     Ok(account(view, id)?.nonces.next())
+}
+
+/// The preimage of a hash, once a policy account was spent from by it (L75).
+///
+/// # Errors
+/// State could not be read.
+pub fn revealed(view: &dyn StateRead, hash: &[u8; 32]) -> Result<Option<Revealed>, StateError> {
+    read(view, &keys::revealed(hash))
 }
 
 /// An anchored Bitcoin block, if it is young enough to be kept.

@@ -74,6 +74,18 @@ pub enum Receipt {
         /// How many units are gone.
         units: u64,
     },
+    /// A policy account was spent from by the preimage of a hash: whoever waits for it can read it here.
+    Revealed {
+        /// The transaction.
+        id: Digest,
+        /// The policy account.
+        #[serde(with = "crate::wire::account_hex")]
+        from: AccountId,
+        /// The hash.
+        hash: Digest,
+        /// The 32 bytes with that SHA-256.
+        preimage: Digest,
+    },
     /// A peg-out was asked for and its amount burned.
     Burned {
         /// The request.

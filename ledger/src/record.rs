@@ -254,3 +254,14 @@ pub enum BatchState {
         block: BlockRef,
     },
 }
+
+/// A preimage that a policy account was spent from by, the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Revealed {
+    /// The 32 bytes.
+    pub preimage: [u8; 32],
+    /// The transaction.
+    pub id: Digest,
+    /// Its block.
+    pub height: SideHeight,
+}

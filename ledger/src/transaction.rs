@@ -7,8 +7,9 @@ use crate::proposal::Proposal;
 use crate::state::{append, encode};
 use crate::tx_error::TxError;
 use crate::wire;
+use crate::witness::{self, Witness};
 use bitcoin::Amount;
-use bitcoin::secp256k1::{Keypair, Message, Secp256k1, schnorr};
+use bitcoin::secp256k1::Keypair;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 use windlass_types::{AccountId, AssetId, ChainId, Digest, SideHeight};
@@ -187,15 +188,15 @@ pub struct Transaction {
     pub chain: ChainId,
     /// What it does.
     pub body: TxBody,
-    /// BIP340, by the key of `from`, over [`Self::id`]. All zero for a claim and a proposal.
-    pub signature: [u8; 64],
+    /// By what the account of `from` stands behind [`Self::id`].
+    pub witness: Witness,
 }
 
 impl TxBody {
-    /// Whether each account that this pays has a key.
-    pub(crate) fn recipients_have_keys(&self) -> bool {
+    /// Whether each account that this pays can be spent from.
+    pub(crate) fn recipients_are_payable(&self) -> bool {
         match self {
-            Self::Transfer { outputs, .. } => outputs.iter().all(|output| output.to.key().is_some()),
+            Self::Transfer { outputs, .. } => outputs.iter().all(|output| output.to.is_payable()),
             _ => true,
         }
     }
@@ -205,33 +206,30 @@ impl Transaction {
     /// Makes and signs a transaction. `keypair` is the key of the body's `from`; for a claim use
     /// [`Self::claim`].
     pub fn signed(chain: ChainId, body: TxBody, keypair: &Keypair) -> Self {
-        let mut transaction = Self { chain, body, signature: [0; 64] };
-        let message = Message::from_digest(transaction.id().0);
-        // Without auxiliary randomness: the ledger has none, and BIP340 is safe without.
-        let signature = Secp256k1::signing_only().sign_schnorr_no_aux_rand(&message, keypair);
-        transaction.signature = signature.serialize();
-        transaction
+        let unsigned = Self { chain, body, witness: Witness::None };
+        let signature = witness::sign(&unsigned.id(), keypair);
+        Self { witness: Witness::Key(signature), ..unsigned }
     }
 
     /// A claim, which needs no signature.
     pub fn claim(chain: ChainId, claim: DepositClaim) -> Self {
-        Self { chain, body: TxBody::Claim(claim), signature: [0; 64] }
+        Self { chain, body: TxBody::Claim(claim), witness: Witness::None }
     }
 
     /// A proposal, which carries the members' signatures in its body.
     pub fn proposal(chain: ChainId, proposal: Proposal) -> Self {
-        Self { chain, body: TxBody::Propose(proposal), signature: [0; 64] }
+        Self { chain, body: TxBody::Propose(proposal), witness: Witness::None }
     }
 
-    /// The id, and the message that is signed: the hash of chain and body. The signature is not in
-    /// it, so nobody can change an id; a block commits to the signatures apart.
+    /// The id, and the message that is signed: the hash of chain and body. The witness is not in
+    /// it, so nobody can change an id; a block commits to the witnesses apart.
     pub fn id(&self) -> Digest {
         let mut bytes = encode(&self.chain);
         self.encode_body_into(&mut bytes);
         checked::id_of(&bytes)
     }
 
-    /// What a block's body root commits to for this transaction: a hash of all of its encoding, the signature
+    /// What a block's body root commits to for this transaction: a hash of all of its encoding, the witness
     /// included. The encoding has lengths where lengths vary and is canonical, so no two transactions share it.
     pub fn leaf(&self) -> Digest {
         checked::leaf_of(&encode(self))
@@ -241,8 +239,8 @@ impl Transaction {
         append(bytes, &self.body);
     }
 
-    pub(crate) fn encode_signature_into(&self, bytes: &mut Vec<u8>) {
-        append(bytes, &self.signature);
+    pub(crate) fn encode_witness_into(&self, bytes: &mut Vec<u8>) {
+        append(bytes, &self.witness);
     }
 
     /// Who pays: `None` for a claim and a proposal.
@@ -277,23 +275,16 @@ impl Transaction {
         crate::block::decode_bounded(bytes, crate::block::MAX_TRANSACTION_BYTES)
     }
 
-    /// Checks the signature (L10).
+    /// Checks the witness (L10), but for heights, which only the state can tell.
     ///
     /// # Errors
-    /// `from` has no key, or the signature is not its; a claim's must be zero.
-    pub fn verify_signature(&self) -> Result<(), TxError> {
-        self.verify_signature_over(&self.id())
+    /// The account of `from` does not stand behind this; a claim has no witness.
+    pub fn verify_witness(&self) -> Result<(), TxError> {
+        self.verify_witness_over(&self.id())
     }
 
     /// The same for who knows the id.
-    pub(crate) fn verify_signature_over(&self, id: &Digest) -> Result<(), TxError> {
-        let Some(from) = self.from() else {
-            return if self.signature == [0; 64] { Ok(()) } else { Err(TxError::ClaimSigned) };
-        };
-        let key = from.key().ok_or(TxError::NoKey(from))?;
-        let signature = schnorr::Signature::from_slice(&self.signature).map_err(|_| TxError::Signature(from))?;
-        crate::script::secp()
-            .verify_schnorr(&signature, &Message::from_digest(id.0), &key)
-            .map_err(|_| TxError::Signature(from))
+    pub(crate) fn verify_witness_over(&self, id: &Digest) -> Result<(), TxError> {
+        self.witness.verify(self.from(), id)
     }
 }

@@ -6,8 +6,9 @@ use crate::nonces::NONCE_WINDOW;
 use crate::proposal::ProposalError;
 use crate::state::StateError;
 use crate::transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS};
+use crate::witness::PolicyWitnessError;
 use bitcoin::Amount;
-use windlass_types::{AccountId, AssetId, ChainId, SideHeight};
+use windlass_types::{AccountId, AssetId, BtcHeight, ChainId, SideHeight};
 
 /// Why a transaction can't enter a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,20 @@ pub enum TxError {
     /// The signature is not the account's.
     #[error("the signature is not valid for account {}", hex::encode(.0.to_bytes()))]
     Signature(AccountId),
+    /// A key account signs, a policy account shows its policy.
+    #[error("the witness is not of the kind that account {} needs", hex::encode(.0.to_bytes()))]
+    WitnessKind(AccountId),
+    /// The policy of the account is not satisfied.
+    #[error(transparent)]
+    Policy(#[from] PolicyWitnessError),
+    /// A height of the policy is not reached.
+    #[error("the policy allows this from Bitcoin block {after} on; the sidechain is anchored at {anchor}")]
+    NotYet {
+        /// The policy's height.
+        after: BtcHeight,
+        /// The anchor's height.
+        anchor: BtcHeight,
+    },
     /// The nonce was used.
     #[error("nonce {found} was used; the account's next is {next}")]
     NonceUsed {
@@ -175,8 +190,8 @@ pub enum TxError {
         /// The least that may remain.
         min: Amount,
     },
-    /// A claim with a signature field that isn't zero.
-    #[error("a claim or a proposal carries no signature of an account: the field must be zero")]
+    /// A claim or a proposal with a witness.
+    #[error("a claim or a proposal carries no witness: no account pays")]
     ClaimSigned,
     /// The deposit is refused.
     #[error(transparent)]
@@ -193,7 +208,7 @@ impl TxError {
     /// Whether the same transaction may be good later: a mempool keeps it.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::State(_) | Self::BlockFull | Self::NonceAhead { .. } => true,
+            Self::State(_) | Self::BlockFull | Self::NonceAhead { .. } | Self::NotYet { .. } => true,
             Self::Insufficient { .. } | Self::InsufficientAsset { .. } => true,
             Self::Claim(error) => error.is_transient(),
             _ => false,

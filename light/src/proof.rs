@@ -54,7 +54,7 @@ pub enum Claim {
     },
     /// The block has this transaction (L4).
     Transaction {
-        /// Its canonical encoding, with its signature.
+        /// Its canonical encoding, with its witness.
         #[serde(with = "hex::serde")]
         transaction: Vec<u8>,
         /// The canonical encoding of the [`Inclusion`].

@@ -235,7 +235,7 @@ fn bad_transactions_are_refused_by_name() {
     assert!(matches!(handle.submit_bytes(&trailing), Err(SubmitError::Malformed(_))));
     assert!(matches!(handle.submit(good.clone()), Err(SubmitError::Refused(TxError::Insufficient { .. }))));
     let mut forged = good.clone();
-    forged.signature[0] ^= 1;
+    forged.witness = windlass_ledger::Witness::Key([1; 64]);
     assert!(matches!(handle.submit(forged), Err(SubmitError::Refused(TxError::Signature(_)))));
     let mut foreign = good;
     foreign.chain = windlass_types::ChainId(windlass_types::Digest([9; 32]));

@@ -1,7 +1,7 @@
 //! Signatures: checked once by this member, on all cores, before execution, and remembered.
 //!
 //! What is remembered is the ledger's own [`Checked`], which only a good signature makes. It is found by the
-//! transaction's [leaf](Transaction::leaf), a hash of its whole encoding (chain, account, body and signature,
+//! transaction's [leaf](Transaction::leaf), a hash of its whole encoding (chain, account, body and witness,
 //! with lengths where lengths vary), and the ledger compares it with the transaction before it believes it. So
 //! whatever is in here, or not, and whoever put it there: blocks are judged alike.
 

@@ -1,10 +1,13 @@
 //! What is remembered changes no verdict.
 
 use super::*;
-use crate::fixture::{FakeBitcoin, confirm_batch_in, deposit, genesis, transfer};
+use crate::fixture::{FakeBitcoin, confirm_batch_in, deposit, genesis, keypair, transfer};
 use crate::ports::BitcoinPort as _;
 use bitcoin::Amount;
-use windlass_ledger::{BitcoinInputs, Header, MemoryState, apply, apply_checked, build, genesis_state};
+use windlass_ledger::{
+    BitcoinInputs, Clause, Header, LeafWitness, MemoryState, Output, Policy, PolicyWitness, TxBody, Witness, apply,
+    apply_checked, build, genesis_state,
+};
 use windlass_types::ChainId;
 
 /// A state in which the accounts 1 and 2 have coins.
@@ -66,9 +69,9 @@ fn case_02_blocks_are_judged_alike_with_any_cache() {
     };
     let blocks = [
         ("good", with(&|_| {})),
-        ("forged", with(&|list| list[5].signature[3] ^= 1)),
-        ("signed by another", with(&|list| list[2].signature = transfer(&genesis, 2, 1, 0, 10).signature)),
-        ("another's signature moved", with(&|list| list[4].signature = list[3].signature)),
+        ("forged", with(&|list| list[5].witness = Witness::Key([3; 64]))),
+        ("signed by another", with(&|list| list[2].witness = transfer(&genesis, 2, 1, 0, 10).witness)),
+        ("another's signature moved", with(&|list| list[4].witness = list[3].witness.clone())),
         ("of another chain", with(&|list| list[0].chain = ChainId(Digest([7; 32])))),
         ("other outputs", with(&|list| list[1].body = transfer(&genesis, 1, 3, 1, 10).body)),
         ("twice", with(&|list| list.push(list[0].clone()))),
@@ -78,6 +81,94 @@ fn case_02_blocks_are_judged_alike_with_any_cache() {
             for (name, block) in &blocks {
                 let plain = apply(&genesis, &state, &tip, block);
                 assert_eq!(plain.is_ok(), *name == "good", "{name}: {plain:?}");
+                let known = signatures.of_block(block);
+                let with = apply_checked(&genesis, &state, &tip, block, &known);
+                assert_eq!(with, plain, "{name}, cache {cache}, round {round}");
+            }
+        }
+    }
+}
+
+fn x_only(seed: u8) -> [u8; 32] {
+    keypair(seed).x_only_public_key().0.serialize()
+}
+
+/// Two of the keys 1 to 3, or one of them late.
+fn policy() -> Policy {
+    let keys = || (1..4).map(|seed| Clause::Key(x_only(seed))).collect();
+    let late =
+        vec![Clause::Threshold { k: 1, clauses: keys() }, Clause::After(windlass_types::BtcHeight::new(400_000))];
+    let two = Clause::Threshold { k: 2, clauses: keys() };
+    let late = Clause::Threshold { k: 2, clauses: late };
+    Policy::new(Clause::Threshold { k: 1, clauses: vec![two, late] }).expect("a good policy")
+}
+
+/// Pays from the policy account; `seeds` sign: two, or one late.
+fn spend(nonce: u64, seeds: &[u8]) -> Transaction {
+    let outputs = vec![Output::btc(crate::fixture::account(1), Amount::from_sat(10))];
+    let from = policy().account();
+    let body = TxBody::Transfer { from, nonce, outputs, fee: Amount::ZERO, memo: Vec::new(), expiry: None };
+    let mut transaction = Transaction { chain: genesis().chain_id(), body, witness: Witness::None };
+    let id = transaction.id();
+    let witness = PolicyWitness::satisfy(policy(), |leaf| match leaf {
+        Clause::Key(key) => {
+            let seed = seeds.iter().find(|seed| x_only(**seed) == *key)?;
+            Some(LeafWitness::signature(&id, &keypair(*seed)))
+        }
+        _ => (seeds.len() == 1).then_some(LeafWitness::Reached),
+    });
+    transaction.witness = Witness::Policy(Box::new(witness.expect("enough")));
+    transaction
+}
+
+fn edit(transaction: &mut Transaction, change: impl FnOnce(&mut Vec<LeafWitness>)) {
+    if let Witness::Policy(witness) = &mut transaction.witness {
+        change(&mut witness.leaves);
+    }
+}
+
+#[test]
+fn case_02_blocks_of_policies_are_judged_alike_with_any_cache() {
+    let ((mut state, tip), genesis) = (funded(), genesis());
+    let pay = TxBody::Transfer {
+        from: crate::fixture::account(1),
+        nonce: 0,
+        outputs: vec![Output::btc(policy().account(), Amount::from_sat(1_000))],
+        fee: Amount::ZERO,
+        memo: Vec::new(),
+        expiry: None,
+    };
+    let pay = Transaction::signed(genesis.chain_id(), pay, &keypair(1));
+    let (_, applied, left_out) = build(&genesis, &state, &tip, BitcoinInputs::default(), vec![pay]).expect("a block");
+    assert!(left_out.is_empty(), "{left_out:?}");
+    state.commit(&applied.changes);
+    let tip = applied.header;
+    let list: Vec<Transaction> = (0..6).map(|nonce| spend(nonce, &[1, 2])).collect();
+    let with = |change: &dyn Fn(&mut Vec<Transaction>)| {
+        let mut list = list.clone();
+        change(&mut list);
+        block(&state, &tip, list)
+    };
+    let blocks = [
+        ("good", with(&|_| {})),
+        ("good, by others", with(&|list| list[3] = spend(3, &[2, 3]))),
+        // All that needs no state holds, so it may be remembered, under the same id as a good one.
+        ("too early", with(&|list| list[3] = spend(3, &[2]))),
+        ("a signature forged", with(&|list| edit(&mut list[5], |leaves| leaves[0] = LeafWitness::Signature([3; 64])))),
+        ("a signature left out", with(&|list| edit(&mut list[5], |leaves| leaves[0] = LeafWitness::Unused))),
+        ("one too many", with(&|list| edit(&mut list[5], |leaves| leaves[3] = leaves[0]))),
+        ("the signatures swapped", with(&|list| edit(&mut list[5], |leaves| leaves.swap(0, 1)))),
+        ("another's witness", with(&|list| list[4].witness = list[3].witness.clone())),
+        ("a lone signature", with(&|list| list[4].witness = transfer(&genesis, 1, 2, 4, 10).witness)),
+        ("none", with(&|list| list[4].witness = Witness::None)),
+        ("of another chain", with(&|list| list[0].chain = ChainId(Digest([7; 32])))),
+        ("twice", with(&|list| list.push(list[0].clone()))),
+    ];
+    for (cache, signatures) in caches(&blocks) {
+        for round in 0..2 {
+            for (name, block) in &blocks {
+                let plain = apply(&genesis, &state, &tip, block);
+                assert_eq!(plain.is_ok(), name.starts_with("good"), "{name}: {plain:?}");
                 let known = signatures.of_block(block);
                 let with = apply_checked(&genesis, &state, &tip, block, &known);
                 assert_eq!(with, plain, "{name}, cache {cache}, round {round}");

@@ -16,7 +16,7 @@ use std::fmt;
 pub enum AccountKind {
     /// An x-only public key (BIP340): its holder signs.
     Key = 0,
-    /// The hash of a spending policy. Reserved: the ledger refuses it until policies are in force.
+    /// The hash of a spending policy: whoever satisfies it spends.
     Policy = 1,
     /// Owned by the rules, not by a key: bytes 0 is the pot of fees.
     System = 2,
@@ -63,6 +63,16 @@ impl ChainNetwork {
             Self::Bitcoin => "wl",
             Self::Signet => "wls",
             Self::Regtest => "wlrt",
+        }
+    }
+
+    /// The human-readable part of a policy account's address: `wlp`, `wlsp` or `wlrtp`. So that nobody takes one
+    /// for an account with a key.
+    pub const fn policy_prefix(self) -> &'static str {
+        match self {
+            Self::Bitcoin => "wlp",
+            Self::Signet => "wlsp",
+            Self::Regtest => "wlrtp",
         }
     }
 }
@@ -114,6 +124,15 @@ impl AccountId {
         }
     }
 
+    /// Whether somebody could spend from it: a key of the curve, or a policy (what it says, its hash hides).
+    pub fn is_payable(&self) -> bool {
+        match self.kind {
+            AccountKind::Key => self.key().is_some(),
+            AccountKind::Policy => true,
+            AccountKind::System => false,
+        }
+    }
+
     /// The 33 bytes: kind, then the 32.
     pub fn to_bytes(&self) -> [u8; 33] {
         let mut out = [0; 33];
@@ -122,9 +141,18 @@ impl AccountId {
         out
     }
 
-    /// The address: bech32m (BIP350's checksum) over the 33 bytes, under our own prefix.
+    /// The prefix of its address.
+    const fn prefix(&self, network: ChainNetwork) -> &'static str {
+        match self.kind {
+            AccountKind::Policy => network.policy_prefix(),
+            AccountKind::Key | AccountKind::System => network.prefix(),
+        }
+    }
+
+    /// The address: bech32m (BIP350's checksum) over the 33 bytes, under our own prefix, which tells a policy from
+    /// a key.
     pub fn address(&self, network: ChainNetwork) -> String {
-        let hrp = Hrp::parse_unchecked(network.prefix());
+        let hrp = Hrp::parse_unchecked(self.prefix(network));
         bech32::encode::<Bech32m>(hrp, &self.to_bytes()).expect("33 bytes are within bech32's length")
     }
 
@@ -138,6 +166,7 @@ impl AccountId {
             let found = found.to_lowercase();
             if !found.is_empty()
                 && found != network.prefix()
+                && found != network.policy_prefix()
                 && found.chars().all(|c| c.is_ascii_alphanumeric())
                 && found.len() <= 10
             {
@@ -157,7 +186,12 @@ impl AccountId {
             other => return Err(malformed(format!("unknown kind {other}"))),
         };
         let bytes = rest.try_into().map_err(|_| malformed(format!("{} bytes instead of 33", bytes.len())))?;
-        Ok(Self { kind, bytes })
+        let account = Self { kind, bytes };
+        let prefix = account.prefix(network);
+        if !checked.hrp().as_str().eq_ignore_ascii_case(prefix) {
+            return Err(malformed(format!("the address of such an account begins with \"{prefix}1\"")));
+        }
+        Ok(account)
     }
 }
 
@@ -173,6 +207,24 @@ mod tests {
             let text = ID.address(network);
             assert!(text.starts_with(network.prefix()));
             assert_eq!(AccountId::from_address(&text, network), Ok(ID));
+        }
+    }
+
+    #[test]
+    fn a_policy_has_a_prefix_of_its_own() {
+        let policy = AccountId { kind: AccountKind::Policy, ..ID };
+        for network in [ChainNetwork::Bitcoin, ChainNetwork::Signet, ChainNetwork::Regtest] {
+            let text = policy.address(network);
+            assert!(text.starts_with(&format!("{}1", network.policy_prefix())), "{text}");
+            assert_eq!(AccountId::from_address(&text, network), Ok(policy));
+            assert_eq!(AccountId::from_address(&text.to_uppercase(), network), Ok(policy));
+            // One address for one account: neither kind under the other's prefix.
+            for (account, prefix) in [(policy, network.prefix()), (ID, network.policy_prefix())] {
+                let hrp = Hrp::parse_unchecked(prefix);
+                let crossed = bech32::encode::<Bech32m>(hrp, &account.to_bytes()).expect("short");
+                let error = AccountId::from_address(&crossed, network).expect_err("crossed");
+                assert!(matches!(error, AccountParseError::Malformed { .. }), "{error}");
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 //! JSON; amounts are whole satoshis in fields named `*_sat` (or millisatoshis, `*_msat`), heights
 //! are plain numbers, hashes are hex.
 //!
-//! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes, [`assets`] by both.
+//! [`member`] is spoken by members and followers, [`wallet`] and [`payments`] by the wallet nodes, [`assets`] and
+//! [`policies`] by both.
 
 pub mod assets;
 mod error;
@@ -10,6 +11,7 @@ pub mod events;
 pub mod member;
 mod page;
 pub mod payments;
+pub mod policies;
 pub(crate) mod schema;
 pub mod splice;
 pub mod wallet;

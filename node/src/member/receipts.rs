@@ -27,6 +27,9 @@ impl Log {
                 info!(height, %id, number, "the pending change of the parameters is dropped");
             }
             Receipt::ParamsChanged { number } => info!(height, number, "new parameters are in force"),
+            Receipt::Revealed { id, from, hash, .. } => {
+                info!(height, %id, account = from.address(self.0), %hash, "preimage shown");
+            }
             Receipt::Burned { id, from, amount } => {
                 info!(height, %id, from = from.address(self.0), %amount, "peg-out burned");
             }

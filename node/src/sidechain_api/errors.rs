@@ -43,6 +43,7 @@ fn refused(error: &TxError) -> Code {
         TxError::NoAsset(_) => Code::NotFound,
         TxError::NonceUsed { .. }
         | TxError::NonceAhead { .. }
+        | TxError::NotYet { .. }
         | TxError::Expired { .. }
         | TxError::Breached(_)
         | TxError::Claim(ClaimError::Again { .. } | ClaimError::NotAnchored { .. } | ClaimError::TooLate { .. }) => {

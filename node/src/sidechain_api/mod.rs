@@ -11,6 +11,7 @@ mod federation;
 mod openapi;
 mod page;
 mod pegs;
+mod preimages;
 mod proofs;
 mod transactions;
 

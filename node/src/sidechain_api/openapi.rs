@@ -1,6 +1,6 @@
 //! The API's description, made from the routes' own code: OpenAPI 3.1.
 
-use super::{Service, assets, chain, events, federation, pegs, proofs, transactions};
+use super::{Service, assets, chain, events, federation, pegs, preimages, proofs, transactions};
 use crate::api::{API_VERSION, ApiError, PREFIX};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -45,6 +45,7 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(pegs::deposit))
         .routes(routes!(pegs::peg_outs))
         .routes(routes!(pegs::peg_out))
+        .routes(routes!(preimages::preimage))
         .routes(routes!(proofs::account))
         .routes(routes!(proofs::transaction))
         .routes(routes!(proofs::params))

@@ -22,12 +22,12 @@ pub fn signatures(report: &mut Report) -> Outcome<f64> {
     let genesis = fixture::genesis();
     let list = Accounts::new(BLOCK, BLOCK).round(&genesis, 0);
     let one = Instant::now();
-    let good = list.iter().filter(|transaction| transaction.verify_signature().is_ok()).count();
+    let good = list.iter().filter(|transaction| transaction.verify_witness().is_ok()).count();
     let one = per_second(good, one.elapsed());
     let all = Instant::now();
     let rounds = 4;
     for _ in 0..rounds {
-        assert_eq!(list.par_iter().filter(|transaction| transaction.verify_signature().is_ok()).count(), list.len());
+        assert_eq!(list.par_iter().filter(|transaction| transaction.verify_witness().is_ok()).count(), list.len());
     }
     let all = per_second(good * rounds, all.elapsed());
     report.row(&json!({"what": "signatures", "one_core_per_s": one, "all_cores_per_s": all}))?;
