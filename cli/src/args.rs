@@ -3,7 +3,7 @@
 use crate::{
     commands::{
         address, anchors, asset, balance, chain, channel, completions, demo, doctor, down, faucet, federation, invoice,
-        keysend, logs, mine, node, offer, pay, payment, peer, peg, probe,
+        keysend, logs, mine, node, offer, pay, payment, peer, peg, policy, probe,
         process::{FollowerCommand, HubCommand, MemberCommand, Process},
         prove, refund, send, statement, status, transfer, up, verify,
     },
@@ -61,11 +61,14 @@ pub enum Command {
     /// Send bitcoin on chain
     #[command(aliases = ["sendtoaddress", "sendcoins"])]
     Send(send::Args),
-    /// Send bitcoin on the sidechain
+    /// Send bitcoin on the sidechain, to one or many
     Transfer(transfer::Args),
     /// Assets on the sidechain: issue, send, burn, verify
     #[command(subcommand)]
     Asset(asset::Command),
+    /// Accounts of several keys, hashes and heights: multisig, hash locks, vaults
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// The Lightning nodes
     #[command(subcommand)]
     Node(node::Command),
@@ -189,6 +192,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Send(args) => send::run(ctx, args).await,
         Command::Transfer(args) => transfer::run(ctx, args).await,
         Command::Asset(command) => asset::run(ctx, command).await,
+        Command::Policy(command) => policy::run(ctx, command).await,
         Command::Node(command) => node::run(ctx, command).await,
         Command::Peer(command) => peer::run(ctx, command).await,
         Command::Channel(command) => channel::run(ctx, command).await,

@@ -1,7 +1,7 @@
 //! What comes as TOML or JSON: settings, requests, answers of members.
 
 use serde::{Serialize, de::DeserializeOwned};
-use windlass_node::api::{ApiError, events::*, member::*, payments::*, splice::SpliceRequest, wallet::*};
+use windlass_node::api::{ApiError, events::*, member::*, payments::*, policies::*, splice::SpliceRequest, wallet::*};
 use windlass_node::{follower::FollowerConfig, member, wallet as node};
 
 /// Settings that are read are the same when they are written and read again.
@@ -46,6 +46,20 @@ macro_rules! block {
         concat!(r#"{"height":1,"hash":""#, zeros!(), r#""}"#)
     };
 }
+macro_rules! draft {
+    () => {
+        concat!(
+            r#"{"format":"windlass-spend","version":1,"policy":"key(00)","transaction":"00","signatures":[{"key":""#,
+            zeros!(),
+            r#"","signature":""#,
+            zeros!(),
+            zeros!(),
+            r#""}],"preimages":[""#,
+            zeros!(),
+            r#""]}"#
+        )
+    };
+}
 macro_rules! peer {
     () => {
         r#"{"node_id":"0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798","address":"127.0.0.1:1"}"#
@@ -63,6 +77,17 @@ pub(crate) const REQUESTS: &[Form] = &[
     (json::<AddressRequest>, r#""sidechain""#),
     (json::<SendRequest>, r#"{"to":"bcrt1q","amount_sat":1}"#),
     (json::<TransferRequest>, r#"{"to":"wlr1","amount_sat":1,"memo":"m"}"#),
+    (json::<TransferRequest>, r#"{"to":"wlr1","amount_sat":1,"more":[{"address":"wlr1","amount_sat":2}]}"#),
+    (
+        json::<SpendRequest>,
+        concat!(
+            r#"{"policy":"key(00)","to":[{"address":"wlr1","amount_sat":1}],"memo":"m","preimages":[""#,
+            zeros!(),
+            r#""],"max_fee_sat":1}"#
+        ),
+    ),
+    (json::<SpendDraft>, draft!()),
+    (json::<SignRequest>, concat!(r#"{"draft":"#, draft!(), r#","preimages":[]}"#)),
     (json::<ConnectRequest>, peer!()),
     (json::<OpenRequest>, opening!()),
     (json::<BatchRequest>, concat!(r#"{"channels":["#, opening!(), ",", opening!(), "]}")),
@@ -109,6 +134,10 @@ pub(crate) const ANSWERS: &[Form] = &[
             zeros!(),
             r#"","mempool":3}"#
         ),
+    ),
+    (
+        json::<PreimageAnswer>,
+        concat!(r#"{"hash":""#, zeros!(), r#"","preimage":""#, zeros!(), r#"","id":""#, zeros!(), r#"","height":7}"#),
     ),
     (json::<SubmitAnswer>, concat!(r#"{"id":""#, zeros!(), r#""}"#)),
     (json::<TransactionStatus>, r#"{"status":"final","height":7}"#),

@@ -5,6 +5,7 @@
 mod assets;
 mod member;
 mod payments;
+mod policies;
 
 pub use member::MemberClient;
 

@@ -34,7 +34,7 @@ async fn a_channel_opens_pays_closes_and_adds_up() {
         let error = alice.api.send(&SendRequest { to: to.into(), amount: Amount::from_sat(sat) }).await.expect_err(to);
         assert_eq!(error.code, code, "{error}");
     }
-    let transfer = TransferRequest { to, amount: MILLION, memo: String::new(), max_fee: None };
+    let transfer = TransferRequest { to, amount: MILLION, more: Vec::new(), memo: String::new(), max_fee: None };
     assert_eq!(alice.api.transfer(&transfer).await.expect_err("not a sidechain address").code, Code::Usage);
     rig.mine_and_sync(1, &[&alice, &bob]).await;
     assert_eq!(bob.api.balance().await.expect("a balance").bitcoin, Amount::from_sat(5_001_000_000));

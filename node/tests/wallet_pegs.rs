@@ -84,6 +84,7 @@ async fn the_voyage_in_and_out() {
     let transfer = |sat, to: &str| TransferRequest {
         to: to.into(),
         amount: Amount::from_sat(sat),
+        more: Vec::new(),
         memo: "tea".into(),
         max_fee: None,
     };
@@ -232,8 +233,13 @@ async fn a_transfer_outlives_the_members_and_the_node() {
     let peg_in = deposit(&rig, &alice, MILLION, 1).await;
     until(&rig, &federation, &alice, &peg_in.id, is_minted).await;
     let to = bob.api.info().await.expect("info").account;
-    let transfer =
-        |sat| TransferRequest { to: to.clone(), amount: Amount::from_sat(sat), memo: String::new(), max_fee: None };
+    let transfer = |sat| TransferRequest {
+        to: to.clone(),
+        amount: Amount::from_sat(sat),
+        more: Vec::new(),
+        memo: String::new(),
+        max_fee: None,
+    };
 
     // It is in the members' pool when they forget it, and then alice is gone, too.
     let request = transfer(1_000);

@@ -15,6 +15,10 @@
 //! | `balance` | [`Balances`] | `Vec<NodeBalance>` |
 //! | `send` | [`Send`] | [`Sent`] |
 //! | `transfer` | [`Transfer`] | `TransferAnswer` |
+//! | `policy/show` | [`PolicyText`] | [`PolicyShown`] |
+//! | `policy/spend`, `policy/sign` | [`PolicySpend`], [`PolicySign`] | `DraftAnswer` |
+//! | `policy/submit` | [`PolicySubmit`] | `TransferAnswer` |
+//! | `policy/preimage` | [`PolicyPreimage`] | `PreimageAnswer` |
 //! | `asset/issue` | [`AssetIssue`] | `IssueAnswer` |
 //! | `asset/reissue`, `asset/burn` | [`AssetUnits`] | `TransferAnswer` |
 //! | `asset/send` | [`AssetSend`] | `TransferAnswer` |
@@ -62,11 +66,13 @@ mod assets;
 mod federation;
 mod payments;
 mod pegs;
+mod policies;
 
 pub use assets::*;
 pub use federation::*;
 pub use payments::*;
 pub use pegs::*;
+pub use policies::*;
 
 use bitcoin::{Amount, Txid};
 use serde::{Deserialize, Serialize};
@@ -289,6 +295,9 @@ pub struct Transfer {
     /// How much.
     #[serde(with = "sat", rename = "amount_sat")]
     pub amount: Amount,
+    /// To others in the same transaction: satoshis each.
+    #[serde(default)]
+    pub more: Vec<(String, u64)>,
     /// For the other one to read.
     #[serde(default)]
     pub memo: String,

@@ -17,6 +17,7 @@ mod operator;
 mod params;
 mod payments;
 mod peg;
+mod policies;
 mod tutorial;
 
 use windlass_tests::Network;

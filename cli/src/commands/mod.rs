@@ -23,6 +23,7 @@ pub mod pay;
 pub mod payment;
 pub mod peer;
 pub mod peg;
+pub mod policy;
 pub mod probe;
 pub mod process;
 pub mod prove;

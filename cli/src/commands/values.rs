@@ -55,6 +55,15 @@ pub fn quorum(text: &str) -> Result<Quorum, String> {
     Ok(quorum)
 }
 
+/// `bob=0.5btc`: to whom how much.
+pub fn payment(text: &str) -> Result<(String, Amount), String> {
+    let (to, amount) = text.split_once('=').ok_or_else(|| format!("{text:?}: write NAME=AMOUNT, as bob=0.5btc"))?;
+    if to.is_empty() {
+        return Err(format!("{text:?}: to whom? Write NAME=AMOUNT, as bob=0.5btc"));
+    }
+    Ok((to.to_owned(), sat(amount)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +74,8 @@ mod tests {
         assert!(sat("0sat").is_err());
         assert!(sat("1500msat").is_err());
         assert_eq!(msat("1500msat"), Ok(Msat::new(1500)));
+        assert_eq!(payment("bob=5sat"), Ok(("bob".into(), Amount::from_sat(5))));
+        assert!(["bob", "=5sat", "bob=5", "bob=0sat"].iter().all(|text| payment(text).is_err()));
         assert_eq!(msat_or_zero("0sat"), Ok(Msat::ZERO));
     }
 

@@ -249,7 +249,8 @@ async fn peg_in(ctx: &Context, node: &str, amount: Amount) -> Result<((), String
 async fn transfer(ctx: &Context, from: &str, to: &str, amount: Amount) -> Result<((), String), ApiError> {
     let supply = recounted(ctx).await?.supply;
     let (had, has) = (side_balance(ctx, from).await?, side_balance(ctx, to).await?);
-    let body = Transfer { from: from.into(), to: to.into(), amount, memo: "demo".into(), max_fee: None };
+    let body =
+        Transfer { from: from.into(), to: to.into(), amount, more: Vec::new(), memo: "demo".into(), max_fee: None };
     let done: TransferAnswer = ctx.ask("transfer", &body).await?;
     let left = had.checked_sub(amount).and_then(|rest| rest.checked_sub(done.fee));
     check::equal("the sender's balance", &Some(side_balance(ctx, from).await?), &left)?;

@@ -11,6 +11,7 @@ pub mod params;
 pub mod payment;
 pub mod peer;
 pub mod peg;
+pub mod policy;
 pub mod proof;
 #[cfg(test)]
 mod render_tests;

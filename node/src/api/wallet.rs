@@ -147,6 +147,9 @@ pub struct TransferRequest {
     /// How much.
     #[serde(with = "super::sat", rename = "amount_sat")]
     pub amount: Amount,
+    /// To others, in the same transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<super::policies::Payee>,
     /// At most 80 bytes of UTF-8.
     #[serde(default)]
     pub memo: String,

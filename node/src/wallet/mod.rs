@@ -26,6 +26,7 @@ mod payments;
 mod peers;
 mod pegin;
 mod pegout;
+mod policies;
 mod recovery;
 mod run;
 mod seed;

@@ -1,29 +1,31 @@
 //! Payments on the sidechain and on Bitcoin.
 
 use super::node::WalletNode;
+use crate::api::policies::Payee;
 use crate::api::wallet::{AddressAnswer, AddressRequest, SendAnswer, SendRequest, TransferAnswer, TransferRequest};
 use crate::api::{ApiError, btc};
 use bitcoin::Amount;
 use windlass_chain::{BroadcastError, BuildError, Quantity, SendError, parse_address};
-use windlass_ledger::{MAX_MEMO_BYTES, Output, TxBody};
+use windlass_ledger::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, TxBody};
 use windlass_types::AccountId;
 
 impl WalletNode {
     /// POST `/v1/transfers`
     pub(super) async fn transfer(&self, request: TransferRequest) -> Result<TransferAnswer, ApiError> {
-        let to = AccountId::from_address(request.to.trim(), self.config.network).map_err(ApiError::usage)?;
-        if request.amount == Amount::ZERO {
-            return Err(ApiError::usage("a transfer of nothing: give an amount of 1sat or more"));
-        }
+        let mut to = vec![Payee { address: request.to, amount: request.amount }];
+        to.extend(request.more);
+        let outputs = self.outputs(&to)?;
+        let sum = to.iter().try_fold(Amount::ZERO, |sum, payee| sum.checked_add(payee.amount));
+        let amount = sum.ok_or_else(|| ApiError::usage("the amounts add up to more than there can be"))?;
         if request.memo.len() > MAX_MEMO_BYTES {
             let message = format!("the memo has {} bytes, at most {MAX_MEMO_BYTES} are kept", request.memo.len());
             return Err(ApiError::usage(message));
         }
-        let (amount, memo) = (request.amount, request.memo.into_bytes());
+        let memo = request.memo.into_bytes();
         let body = |slot: super::sidetx::Slot| TxBody::Transfer {
             from: slot.from,
             nonce: slot.nonce,
-            outputs: vec![Output::btc(to, amount)],
+            outputs,
             fee: slot.fee,
             memo,
             expiry: slot.expiry,
@@ -31,6 +33,22 @@ impl WalletNode {
         let (id, fee) = self.submit(amount, request.max_fee, body, |_, _| Vec::new()).await?;
         let height = self.wait_final(id).await?;
         Ok(TransferAnswer { id, height, fee })
+    }
+
+    /// Payments in bitcoin, checked as far as no state is needed.
+    pub(super) fn outputs(&self, to: &[Payee]) -> Result<Vec<Output>, ApiError> {
+        if to.is_empty() || to.len() > MAX_TRANSFER_OUTPUTS {
+            return Err(ApiError::usage(format!("{} receivers; 1 to {MAX_TRANSFER_OUTPUTS} fit", to.len())));
+        }
+        let output = |payee: &Payee| {
+            let account =
+                AccountId::from_address(payee.address.trim(), self.config.network).map_err(ApiError::usage)?;
+            if payee.amount == Amount::ZERO {
+                return Err(ApiError::usage("a transfer of nothing: give an amount of 1sat or more"));
+            }
+            Ok(Output::btc(account, payee.amount))
+        };
+        to.iter().map(output).collect()
     }
 
     /// POST `/v1/addresses`

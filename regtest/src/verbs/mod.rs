@@ -16,6 +16,7 @@ mod peg_in;
 mod peg_out;
 mod policy;
 mod send;
+mod spend;
 mod splice;
 pub(crate) mod status;
 mod transfer;
@@ -52,6 +53,11 @@ table! {
     "balance" => address::balance,
     "send" => send::send,
     "transfer" => transfer::transfer,
+    "policy/show" => spend::show,
+    "policy/spend" => spend::spend,
+    "policy/sign" => spend::sign,
+    "policy/submit" => spend::submit,
+    "policy/preimage" => spend::preimage,
     "asset/issue" => asset::issue,
     "asset/reissue" => asset::reissue,
     "asset/burn" => asset::burn,

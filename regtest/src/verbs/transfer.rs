@@ -4,8 +4,10 @@ use crate::{
     api::Transfer,
     hub::{Call, Hub},
 };
+use bitcoin::Amount;
 use windlass_node::api::{
     ApiError, Code, btc,
+    policies::Payee,
     wallet::{AddressRequest, TransferAnswer, TransferRequest},
 };
 use windlass_types::{AccountId, ChainNetwork};
@@ -15,9 +17,17 @@ pub async fn transfer(call: Call, ask: Transfer) -> Result<TransferAnswer, ApiEr
     let hub = &call.hub;
     let wallet = hub.wallet(&ask.from)?;
     let to = side_address(hub, &ask.to).await?;
-    call.step(1, 2, "submitted", format!("{} to {to}", btc(ask.amount)));
-    let request = TransferRequest { to, amount: ask.amount, memo: ask.memo, max_fee: ask.max_fee };
-    let done = wallet.transfer(&request).await.map_err(|error| peg_in_first(error, &ask.from, ask.amount))?;
+    let (mut more, mut sum) = (Vec::new(), ask.amount);
+    for (name, sat) in &ask.more {
+        let amount = Amount::from_sat(*sat);
+        more.push(Payee { address: side_address(hub, name).await?, amount });
+        let added = sum.checked_add(amount).filter(|sum| *sum <= Amount::MAX_MONEY);
+        sum = added.ok_or_else(|| ApiError::usage("the amounts add up to more than all bitcoin"))?;
+    }
+    let others = if more.is_empty() { String::new() } else { format!(" and {} others", more.len()) };
+    call.step(1, 2, "submitted", format!("{} to {to}{others}", btc(sum)));
+    let request = TransferRequest { to, amount: ask.amount, more, memo: ask.memo, max_fee: ask.max_fee };
+    let done = wallet.transfer(&request).await.map_err(|error| peg_in_first(error, &ask.from, sum))?;
     call.step(2, 2, "final", format!("side block {}", done.height));
     Ok(done)
 }

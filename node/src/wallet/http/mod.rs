@@ -7,6 +7,7 @@ mod payments;
 
 use super::node::WalletNode;
 use crate::api::assets::{AssetTransferRequest, IssueRequest, UnitsRequest};
+use crate::api::policies::{SignRequest, SpendDraft, SpendRequest};
 use crate::api::splice::SpliceRequest;
 use crate::api::wallet::{
     AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
@@ -42,6 +43,7 @@ pub(super) fn router(node: Arc<WalletNode>, once: Arc<Once>) -> Router {
             post(|node: Node, Body(b): Body<TransferRequest>| async move { json(node.transfer(b).await) }),
         )
         .merge(assets())
+        .merge(policies())
         .route("/v1/statement", get(|node: Node| async move { json(node.statement().await) }))
         .merge(lightning())
         .merge(payments::router())
@@ -79,6 +81,22 @@ fn assets() -> Router<Arc<WalletNode>> {
             post(|node: Node, Path(id): Path<String>, Body(b): Body<AssetTransferRequest>| async move {
                 json(node.transfer_asset(&id, b).await)
             }),
+        )
+}
+
+fn policies() -> Router<Arc<WalletNode>> {
+    Router::new()
+        .route(
+            "/v1/policies/drafts",
+            post(|node: Node, Body(b): Body<SpendRequest>| async move { json(node.draft_spend(b).await) }),
+        )
+        .route(
+            "/v1/policies/signatures",
+            post(|node: Node, Body(b): Body<SignRequest>| async move { json(node.sign_draft(b).await) }),
+        )
+        .route(
+            "/v1/policies/spends",
+            post(|node: Node, Body(b): Body<SpendDraft>| async move { json(node.submit_draft(b).await) }),
         )
 }
 
