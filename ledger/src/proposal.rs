@@ -167,7 +167,7 @@ impl Proposal {
     /// The rule that it breaks.
     pub fn check(&self, genesis: &Genesis, record: &ParamsRecord, height: SideHeight) -> Result<(), ProposalError> {
         // L81: each number once, one after the other.
-        let (expected, found) = (record.proposals.checked_add(1).unwrap_or(u64::MAX), self.number);
+        let (expected, found) = (record.proposals.saturating_add(1), self.number);
         if found != expected {
             return Err(ProposalError::Number { expected, found });
         }
