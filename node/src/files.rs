@@ -24,6 +24,8 @@ impl BadFile {
 /// Writes a file aside, flushes it, and renames it: there or not, never half.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), BadFile> {
     let bad = |error: std::io::Error| BadFile::new(path, error);
+    // A bare name has an empty parent: it is in the working directory.
+    let path = &std::path::absolute(path).map_err(bad)?;
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(bad)?;
     }

@@ -87,6 +87,10 @@ fn members_change_the_parameters_at_a_height() {
     }
     let error = submit(&signed_more).expect_err("replayed");
     assert!(error.message.contains("the next one is 2"), "{error:?}");
+    // Without a name it goes into the working directory.
+    let mut bare = network.command(&["chain", "propose", "--set", "transfer_fee_min=9sat"]);
+    let written = bare.current_dir(dir.path()).output().expect("the program starts");
+    assert!(written.status.success() && dir.path().join("proposal-2.json").exists(), "{written:?}");
     let pending = params(&network, "f1");
     assert_eq!(number(&pending["pending"], "height"), at);
     assert_eq!(pending["changes"][0]["name"], "max_peg_out", "{pending}");
