@@ -8,8 +8,9 @@ use bitcoin::key::{Keypair, Secp256k1};
 use windlass_ledger::{
     AssetTerms, BitcoinBlockFacts, BitcoinInputs, Block, Clause, DepositClaim, DepositTerms, Genesis, GenesisMember,
     Header, LeafWitness, MemberSignature, MemoryState, Output, Params, ParamsChange, Policy, PolicyWitness, Proposal,
-    Transaction, TxBody, Witness, genesis_state, smt,
+    StateRead as _, Transaction, TxBody, Witness, genesis_state, keys, query, smt,
 };
+use windlass_light::{Claim, HexBytes, ProofFile};
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
 use windlass_sidechain::IdentitySeed;
@@ -56,6 +57,41 @@ pub(crate) fn genesis() -> Genesis {
 fn scalar(number: u8) -> [u8; 32] {
     let pair = Keypair::from_seckey_slice(&Secp256k1::new(), &[number; 32]).expect("a scalar");
     pair.x_only_public_key().0.serialize()
+}
+
+/// The state of the genesis, and after the first block.
+pub(crate) fn states() -> [MemoryState; 2] {
+    let genesis = genesis();
+    let (changes, header) = genesis_state(&genesis);
+    let mut first = MemoryState::default();
+    first.commit(&changes);
+    let (_, applied, _) =
+        windlass_ledger::build(&genesis, &first, &header, BitcoinInputs::default(), vec![]).expect("a block");
+    let mut second = MemoryState::default();
+    second.commit(&changes);
+    second.commit(&applied.changes);
+    [first, second]
+}
+
+/// Proofs of an account, of units, of any entry, of the genesis block and of the first.
+fn proof_files() -> Vec<Vec<u8>> {
+    let [first, second] = states();
+    let account = account();
+    let file = |state: &MemoryState, key: Vec<u8>, certificate: Vec<u8>| {
+        let value = state.get(&key).expect("memory").map(HexBytes);
+        let proof =
+            borsh::to_vec(&smt::prove(state, &key).expect("memory")).expect("writing to a vector does not fail");
+        let header = query::tip(state).expect("memory");
+        let file = ProofFile::new(&header, certificate, Claim::Entry { key, value, proof });
+        serde_json::to_vec(&file).expect("JSON")
+    };
+    let there = second.iter().find(|(key, _)| key.starts_with(keys::STATE)).map(|(key, _)| key.to_vec());
+    vec![
+        file(&first, keys::account(&account), Vec::new()),
+        file(&second, keys::account(&account), certificate()),
+        file(&second, keys::units(&account, &AssetId([7; 32])), certificate()),
+        file(&second, there.expect("the state is not empty"), certificate()),
+    ]
 }
 
 /// The empty block on it.
@@ -227,6 +263,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             policies.chain([witness]).collect()
         }
         "policy_text" => policies().iter().map(|policy| policy.to_string().into_bytes()).collect(),
+        "proof_file" => proof_files(),
         "peg_signing" => signing(),
         "peg_dkg" => dkg(),
         "merkle_proof" => {

@@ -3,7 +3,10 @@
 use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 use borsh::{BorshDeserialize, BorshSerialize};
-use windlass_ledger::{AssetTerms, Block, Genesis, LeafWitness, Policy, PolicyWitness, Transaction, smt};
+use windlass_ledger::{
+    AssetTerms, Block, Genesis, LeafWitness, MemoryState, Policy, PolicyWitness, StateRead as _, Transaction, keys, smt,
+};
+use windlass_light::{Fact, ProofFile};
 use windlass_peg::dkg::DkgMessage;
 use windlass_peg::signing::SigningMessage;
 
@@ -93,6 +96,34 @@ pub(crate) fn proof(bytes: &[u8]) -> bool {
     let Some(proof) = strict::<smt::Proof>(bytes) else { return false };
     let root = windlass_types::Digest::default();
     assert!(!smt::verify(&root, b"key", Some(b"value"), &proof), "a proof for a root that no state has");
+    true
+}
+
+/// A proof file that holds says what is so: the chain is known to its first block, which has no transaction.
+pub(crate) fn proof_file(bytes: &[u8]) -> bool {
+    static KNOWN: OnceLock<(Genesis, [MemoryState; 2])> = OnceLock::new();
+    let (genesis, states) = KNOWN.get_or_init(|| (seeds::genesis(), seeds::states()));
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(file) = ProofFile::read(text) else { return false };
+    let again = serde_json::to_string(&file).expect("JSON");
+    assert_eq!(ProofFile::read(&again).as_ref(), Ok(&file), "what is written is read");
+    let Ok(proven) = file.verify(genesis) else { return false };
+    let height = usize::try_from(proven.header.height.get()).expect("a low height");
+    let state = states.get(height).expect("nobody signed a later block");
+    let has = |key: &[u8]| state.get(key).expect("memory");
+    let decode = |value: Vec<u8>| borsh::from_slice::<u64>(&value).expect("a number");
+    match proven.fact {
+        Fact::Account(id, account) => assert_eq!(
+            has(&keys::account(&id)),
+            account.map(|account| borsh::to_vec(&account).expect("writing to a vector does not fail"))
+        ),
+        Fact::Units(id, asset, units) => assert_eq!(has(&keys::units(&id, &asset)).map_or(0, decode), units),
+        Fact::Params(record) => {
+            assert_eq!(has(keys::PARAMS), Some(borsh::to_vec(&*record).expect("writing to a vector does not fail")))
+        }
+        Fact::Entry(key, value) => assert_eq!(has(&key), value),
+        Fact::Transaction(..) => panic!("no block of this chain has a transaction"),
+    }
     true
 }
 

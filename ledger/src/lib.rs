@@ -56,6 +56,8 @@ mod lock_tests;
 #[cfg(test)]
 mod peg_tests;
 #[cfg(test)]
+mod recount_tests;
+#[cfg(test)]
 mod testkit;
 
 pub use apply::{

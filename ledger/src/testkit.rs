@@ -15,6 +15,7 @@ use commonware_codec::DecodeExt as _;
 use commonware_cryptography::Signer as _;
 use commonware_cryptography::ed25519::PrivateKey;
 use std::collections::BTreeMap;
+use windlass_recount::Recount;
 use windlass_types::{AccountId, AssetId, BlockRef, BtcHeight, ChainNetwork, Digest, Epoch};
 
 pub(crate) fn sat(sat: u64) -> Amount {
@@ -120,6 +121,8 @@ pub(crate) struct Net {
     pub(crate) last: Option<Applied>,
     /// How deep (itself counted) a Bitcoin block must be before the sidechain anchors to it.
     pub(crate) depth: usize,
+    /// Counts each block apart, from its bytes.
+    pub(crate) recount: Recount,
     coins: u64,
 }
 
@@ -135,7 +138,9 @@ impl Net {
         state.commit(&changes);
         let start = bitcoin_block(BlockHash::all_zeros(), 0, vec![]);
         let bitcoin = vec![(genesis.start.height, start)];
-        Self { genesis, state, tip, bitcoin, last: None, depth: 1, coins: 0 }
+        // By way of bytes: to the recount this crate's types are those of the crate as it is outside of tests.
+        let recount = Recount::new(borsh::from_slice(&borsh::to_vec(&genesis).expect("memory")).expect("canonical"));
+        Self { genesis, state, tip, bitcoin, last: None, depth: 1, recount, coins: 0 }
     }
 
     /// A coin of nobody that was never spent.
@@ -174,6 +179,7 @@ impl Net {
         assert_eq!(decoded, block);
         let applied = self.apply(&decoded).expect("a built block applies");
         assert_eq!(applied, built);
+        self.recount.take(&block.encode()).expect("the recount agrees");
         self.commit(applied);
         left_out
     }
@@ -229,8 +235,25 @@ impl Net {
             assert_eq!(treasury, supply + pending + in_flight);
         }
         self.check_assets();
+        self.check_due();
         assert_eq!(crate::smt::root(&self.state), Ok(self.tip.state_root));
         assert_eq!(query::tip(&self.state), Ok(self.tip));
+    }
+
+    /// What the recount has due is what the ledger has in flight, to the byte.
+    fn check_due(&self) {
+        let batch = query::batch(&self.state).expect("memory").filter(|_| {
+            // The recount has nothing due once the treasury was robbed.
+            query::breach(&self.state).expect("memory").is_none()
+        });
+        match batch {
+            Some(batch) => {
+                let transaction = batch.transaction(&self.genesis).expect("keys");
+                let messages = batch.sighashes(&self.genesis).expect("keys");
+                assert_eq!(self.recount.allows(batch.id, &transaction, &messages), Ok(()));
+            }
+            None => assert_eq!(self.recount.due(), None),
+        }
     }
 
     /// L65, counted account by account: the sum of what accounts have of an asset is its supply, and nobody has

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use windlass_ledger::{
     Account, DecodeError, Genesis, Header, Inclusion, ParamsRecord, Transaction, genesis_state, keys, smt,
 };
-use windlass_types::{AccountId, ChainId, Digest, SideHeight};
+use windlass_types::{AccountId, AssetId, ChainId, Digest, SideHeight};
 
 /// An account's id in a key: its kind and 32 bytes.
 const ACCOUNT_BYTES: usize = 33;
+/// An account's id and an asset's.
+const UNITS_BYTES: usize = 65;
 
 /// What a proof file says that it is.
 pub const FORMAT: &str = "windlass-proof";
@@ -122,6 +124,8 @@ pub enum Fact {
     Account(AccountId, Option<Account>),
     /// After the block, these were the chain's parameters.
     Params(Box<ParamsRecord>),
+    /// After the block, this account had so many units of this asset; none is 0 units.
+    Units(AccountId, AssetId, u64),
     /// After the block, the state had this value, or none, under this key.
     Entry(Vec<u8>, Option<Vec<u8>>),
     /// The block has this transaction, at this place.
@@ -212,7 +216,7 @@ impl Claim {
                         let account = value.map(|value| decode("account", value)).transpose()?;
                         Ok(Fact::Account(decode("account's id", id)?, account))
                     }
-                    _ => Ok(Fact::Entry(key.clone(), value.map(<[u8]>::to_vec))),
+                    _ => units(key, value).unwrap_or_else(|| Ok(Fact::Entry(key.clone(), value.map(<[u8]>::to_vec)))),
                 }
             }
             Self::Transaction { transaction, proof } => {
@@ -226,6 +230,18 @@ impl Claim {
             }
         }
     }
+}
+
+/// What an entry says of an asset's units, if its key is of such.
+fn units(key: &[u8], value: Option<&[u8]>) -> Option<Result<Fact, ProofError>> {
+    let id = key.strip_prefix(keys::UNITS).filter(|id| id.len() == UNITS_BYTES)?;
+    let (account, asset) = id.split_at_checked(ACCOUNT_BYTES)?;
+    let fact = || {
+        let units = value.map_or(Ok(0), |value| decode("number of units", value))?;
+        let asset = AssetId(decode("asset's id", asset)?);
+        Ok(Fact::Units(decode("account's id", account)?, asset, units))
+    };
+    Some(fact())
 }
 
 impl Proven {

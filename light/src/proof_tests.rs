@@ -134,6 +134,25 @@ fn no_other_balance_is_proven() {
 }
 
 #[test]
+fn units_of_an_asset_are_proven_and_no_others() {
+    let asset = AssetId([7; 32]);
+    let key = keys::units(&account(1), &asset);
+    let value = 21_u64.to_le_bytes().to_vec();
+    let header = header(smt::root_of([(key.as_slice(), value.as_slice())]), Digest::default());
+    let proof = alone(&key, &value);
+    let claim =
+        |value: Option<Vec<u8>>| Claim::Entry { key: key.clone(), value: value.map(HexBytes), proof: proof.clone() };
+    let file = |claim| ProofFile::new(&header, certificate(&header, &[0, 1, 3]), claim).verify(&genesis());
+    assert_eq!(file(claim(Some(value))).expect("holds").fact, Fact::Units(account(1), asset, 21));
+    assert_eq!(file(claim(Some(22_u64.to_le_bytes().to_vec()))), Err(ProofError::Claim(SideHeight::new(7))));
+    assert_eq!(file(claim(None)), Err(ProofError::Claim(SideHeight::new(7))));
+    // Another account has none: where its way ends is this entry.
+    let other = keys::units(&account(2), &asset);
+    let none = Claim::Entry { key: other, value: None, proof: proof.clone() };
+    assert_eq!(file(none).expect("holds").fact, Fact::Units(account(2), asset, 0));
+}
+
+#[test]
 fn absence_is_proven_and_only_of_what_is_absent() {
     let good = balance();
     let Claim::Entry { proof, .. } = good.claim.clone() else { panic!("an entry") };

@@ -164,6 +164,14 @@ impl ChainStore {
         Ok(Some((block, certificate)))
     }
 
+    /// The canonical encoding of the block at `height`; `None` above the tip and for the genesis.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn block_bytes(&self, height: SideHeight) -> Result<Option<Vec<u8>>, ChainStoreError> {
+        Ok(self.store.get(BLOCKS, &key(height))?)
+    }
+
     /// What the block at `height` did, as the ledger's receipts in JSON (a list).
     ///
     /// # Errors

@@ -4,12 +4,14 @@ use crate::{BitcoinPort, Handle, IdentitySeed, MemberConfig, Peer, Timing, ident
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header as BitcoinHeader, Version};
 use bitcoin::hashes::Hash as _;
-use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};
+use bitcoin::secp256k1::{Keypair, Message, Secp256k1, SecretKey, schnorr};
+use bitcoin::sighash::{Prevouts, SighashCache, TapSighashType};
 use bitcoin::{
-    Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, ScriptBuf, Sequence, TxIn, TxMerkleNode, TxOut,
-    Txid, Witness, transaction,
+    Amount, Block as BitcoinBlock, BlockHash, CompactTarget, OutPoint, Script, ScriptBuf, Sequence, TxIn, TxMerkleNode,
+    TxOut, Txid, Witness, XOnlyPublicKey, transaction,
 };
 use futures::future::BoxFuture;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -88,9 +90,24 @@ struct Chain {
     /// The newest so many blocks are not buried deep enough for members to anchor to.
     hidden: usize,
     reorgs: u32,
+    /// Signed transactions that wait for a block.
+    pool: Vec<bitcoin::Transaction>,
 }
 
 impl Chain {
+    /// All coins that no block has spent.
+    fn unspent(&self) -> BTreeMap<OutPoint, TxOut> {
+        let mut coins = BTreeMap::new();
+        for transaction in self.blocks.iter().flat_map(|block| &block.txdata) {
+            transaction.input.iter().for_each(|input| drop(coins.remove(&input.previous_output)));
+            let txid = transaction.compute_txid();
+            for (vout, output) in (0..).zip(&transaction.output) {
+                coins.insert(OutPoint { txid, vout }, output.clone());
+            }
+        }
+        coins
+    }
+
     fn offered(&self) -> &[BitcoinBlock] {
         &self.blocks[..self.blocks.len().saturating_sub(self.hidden)]
     }
@@ -107,13 +124,64 @@ impl FakeBitcoin {
         self.0.lock().expect("no panic").hidden = count;
     }
 
-    /// Replaces the blocks that are not deep enough by as many and one more.
+    /// Whether a block has made this coin and none has spent it.
+    pub fn has(&self, outpoint: &OutPoint, output: &TxOut) -> bool {
+        self.0.lock().expect("no panic").unspent().get(outpoint) == Some(output)
+    }
+
+    /// How many transactions wait for a block.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().expect("no panic").pool.len()
+    }
+
+    /// How often blocks pay to `script`.
+    pub fn payments(&self, script: &Script) -> usize {
+        let chain = self.0.lock().expect("no panic");
+        let outputs = chain.blocks.iter().flat_map(|block| &block.txdata).flat_map(|transaction| &transaction.output);
+        outputs.filter(|output| *output.script_pubkey == *script).count()
+    }
+
+    /// Takes a signed transaction, as a bitcoind does: none that is there, none whose coins are not. A signature
+    /// that does not hold must never have left a member.
+    pub fn broadcast(&self, transaction: &bitcoin::Transaction) {
+        let mut chain = self.0.lock().expect("no panic");
+        let txid = transaction.compute_txid();
+        let coins = chain.unspent();
+        let spent: Option<Vec<TxOut>> =
+            transaction.input.iter().map(|input| coins.get(&input.previous_output).cloned()).collect();
+        let Some(spent) = spent.filter(|_| chain.pool.iter().all(|other| other.compute_txid() != txid)) else { return };
+        for other in &chain.pool {
+            let theirs: Vec<OutPoint> = other.input.iter().map(|input| input.previous_output).collect();
+            let conflicts = transaction.input.iter().any(|input| theirs.contains(&input.previous_output));
+            assert!(!conflicts, "two transactions of the federation spend one coin");
+        }
+        let mut cache = SighashCache::new(transaction);
+        for (index, (input, output)) in transaction.input.iter().zip(&spent).enumerate() {
+            let hash = cache
+                .taproot_key_spend_signature_hash(index, &Prevouts::All(&spent), TapSighashType::Default)
+                .expect("an input");
+            let signature = schnorr::Signature::from_slice(&input.witness[0]).expect("64 bytes");
+            let key = XOnlyPublicKey::from_slice(&output.script_pubkey.as_bytes()[2..]).expect("Taproot");
+            let message = Message::from_digest(hash.to_byte_array());
+            Secp256k1::new().verify_schnorr(&signature, &message, &key).expect("a signature that holds");
+        }
+        chain.pool.push(transaction.clone());
+    }
+
+    /// Mines a block with all that waits.
+    pub fn mine_waiting(&self) {
+        let waiting = std::mem::take(&mut self.0.lock().expect("no panic").pool);
+        self.mine(waiting);
+    }
+
+    /// Replaces the blocks that are not deep enough by as many and one more, empty ones: what they had waits again.
     pub fn reorg(&self) {
         let count = {
             let mut chain = self.0.lock().expect("no panic");
             let kept = chain.offered().len();
             let count = chain.blocks.len() - kept;
-            chain.blocks.truncate(kept);
+            let lost = chain.blocks.split_off(kept);
+            chain.pool.extend(lost.into_iter().flat_map(|block| block.txdata.into_iter().skip(1)));
             chain.reorgs += 1;
             count
         };
@@ -217,6 +285,20 @@ pub fn transfer(genesis: &Genesis, from: u8, to: u8, nonce: u64, sat: u64) -> Tr
         outputs: vec![Output::btc(account(to), Amount::from_sat(sat))],
         fee: Amount::ZERO,
         memo: Vec::new(),
+        expiry: None,
+    };
+    Transaction::signed(genesis.chain_id(), body, &keypair(from))
+}
+
+/// Burns `sat` of an account's, to be paid to `script`.
+pub fn peg_out(genesis: &Genesis, from: u8, nonce: u64, sat: u64, script: &Script) -> Transaction {
+    let body = TxBody::PegOut {
+        from: account(from),
+        nonce,
+        script: script.to_bytes(),
+        amount: Amount::from_sat(sat),
+        fee_max: Amount::from_sat(5_000),
+        fee: Amount::ZERO,
         expiry: None,
     };
     Transaction::signed(genesis.chain_id(), body, &keypair(from))

@@ -75,6 +75,8 @@ mod simulation_faults_tests;
 #[cfg(test)]
 mod simulation_lies_tests;
 #[cfg(test)]
+mod simulation_peg_tests;
+#[cfg(test)]
 mod simulation_tests;
 
 pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};

@@ -4,8 +4,9 @@
 //! `just sim` runs 200 seeds; `WINDLASS_SEED=7 cargo test -p windlass-sidechain seeds` runs one of them again. What
 //! holds at each block of each member is checked by the `Witness` of `simulation_tests`.
 
-use crate::fixture::{self, MEMBERS, genesis, transfer};
+use crate::fixture::{self, MEMBERS, transfer};
 use crate::simulation_lies_tests::{BUSY, LIES, Lie};
+use crate::simulation_peg_tests::genesis;
 use crate::simulation_tests::{ALL, Network, World, after_it_is_back};
 use commonware_runtime::deterministic::{Config, Context, Runner};
 use commonware_runtime::{Clock as _, Runner as _};
@@ -28,10 +29,19 @@ enum Fault {
     Delay,
     Reorg,
     Burst,
+    CrashWhileSigning,
 }
 
-const FAULTS: [Fault; 7] =
-    [Fault::Crash, Fault::CrashOfAll, Fault::Partition, Fault::Halves, Fault::Delay, Fault::Reorg, Fault::Burst];
+const FAULTS: [Fault; 8] = [
+    Fault::Crash,
+    Fault::CrashOfAll,
+    Fault::Partition,
+    Fault::Halves,
+    Fault::Delay,
+    Fault::Reorg,
+    Fault::Burst,
+    Fault::CrashWhileSigning,
+];
 
 /// A life, with a liar in one place or none. With a liar the three others are needed for each block.
 async fn life(mut context: Context, world: World) {
@@ -50,6 +60,8 @@ async fn life(mut context: Context, world: World) {
         println!("{fault:?} at block {}", network.highest());
         strike(&mut network, fault, &honest, lie).await;
         network.transfer(2, &honest).await;
+        let payment = network.burn(&honest).await;
+        network.paid(&payment).await;
         network.all_at(network.highest()).await;
     }
     assert!(network.handles().iter().all(|handle| handle.trouble().is_none() && handle.fork().is_none()));
@@ -115,9 +127,11 @@ async fn strike(network: &mut Network, fault: Fault, honest: &[usize], lie: Opti
             network.heal().await;
         }
         Fault::Reorg => {
-            // What no anchor has reached yet is replaced, by more.
+            // What no anchor has reached yet is replaced, by more; a payment is in it, and waits again.
+            let payment = network.burn(honest).await;
+            network.wait("the payment is signed", || network.world.bitcoin.waiting() > 0).await;
             network.world.bitcoin.hide(2);
-            network.world.bitcoin.mine(Vec::new());
+            network.world.bitcoin.mine_waiting();
             network.world.bitcoin.mine(Vec::new());
             network.context.sleep(pause / 4).await;
             network.world.bitcoin.reorg();
@@ -126,8 +140,18 @@ async fn strike(network: &mut Network, fault: Fault, honest: &[usize], lie: Opti
             network.handles().iter().for_each(|handle| handle.note_anchor(tip));
             let handles = network.handles();
             network.wait("the new blocks are anchored", || handles[0].tip().anchor.height == tip).await;
+            network.paid(&payment).await;
         }
         Fault::Burst => submit(network, victim, 20),
+        Fault::CrashWhileSigning => {
+            let payment = network.burn(honest).await;
+            network.context.sleep(pause / 8).await;
+            network.kill(victim).await;
+            network.context.sleep(pause).await;
+            let alive = network.start(victim).await;
+            network.alive[victim] = Some(alive);
+            network.paid(&payment).await;
+        }
     }
 }
 

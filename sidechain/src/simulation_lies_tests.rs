@@ -4,7 +4,8 @@
 use crate::engine::block::{Sealed, ours};
 use crate::engine::committee::{Committee, EPOCH, private_key};
 use crate::engine::lines::quota;
-use crate::fixture::{self, MEMBERS, genesis, transfer};
+use crate::fixture::{self, MEMBERS, transfer};
+use crate::simulation_peg_tests::genesis;
 use crate::simulation_tests::{Network, World};
 use crate::{Handle, PROOFS_DIR};
 use commonware_codec::{DecodeExt as _, Encode as _};

@@ -5,10 +5,12 @@
 
 use crate::engine::committee::private_key;
 use crate::engine::lines::{CHANNELS, Lines, quota};
-use crate::fixture::{self, FakeBitcoin, MEMBERS, balance, confirm_batch, deposit, genesis, transfer};
+use crate::fixture::{self, FakeBitcoin, MEMBERS, balance, deposit, peg_out, transfer};
 use crate::member::{Joined, Place};
+use crate::simulation_peg_tests::{Given, Peg, genesis};
 use crate::{FinalizedPort, Handle, StartError, Timing, TxStatus, verify_block};
-use bitcoin::Amount;
+use bitcoin::hashes::Hash as _;
+use bitcoin::{Amount, ScriptBuf};
 use commonware_cryptography::Signer as _;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{self, Link, Oracle};
@@ -22,7 +24,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use windlass_ledger::{Applied, Block, Header, StateRead, query};
+use windlass_ledger::{Applied, Block, Header, PegOutState, StateRead, query};
+use windlass_peg::signing::Veto;
 use windlass_store::OpenError;
 use windlass_types::{Digest, SideHeight};
 
@@ -71,18 +74,27 @@ pub(crate) struct World {
     pub dir: PathBuf,
     pub bitcoin: FakeBitcoin,
     pub history: History,
+    pub given: Given,
     pub heartbeat: Duration,
 }
 
 impl World {
     pub fn new(dir: &Path) -> Self {
         let heartbeat = Duration::from_millis(800);
-        Self { dir: dir.to_owned(), bitcoin: FakeBitcoin::default(), history: History::default(), heartbeat }
+        Self {
+            dir: dir.to_owned(),
+            bitcoin: FakeBitcoin::default(),
+            history: History::default(),
+            given: Given::default(),
+            heartbeat,
+        }
     }
 }
 
 pub(crate) struct Alive {
     pub handle: Handle,
+    /// Why its signer signs nothing now, as of its last tick.
+    pub veto: Arc<Mutex<Option<Veto>>>,
     task: commonware_runtime::Handle<()>,
 }
 
@@ -95,6 +107,13 @@ pub(crate) struct Network {
     /// What a liar knows of the others: the first member, while it lives.
     pub spied: Arc<Mutex<Option<Handle>>>,
     lives: u64,
+    burns: u8,
+}
+
+/// A peg-out that was asked for.
+pub(crate) struct PendingPayment {
+    pub id: Digest,
+    pub script: ScriptBuf,
 }
 
 impl Network {
@@ -114,7 +133,8 @@ impl Network {
         let (network, oracle) =
             simulated::Network::new_with_peers(context.child("network"), config, keys.clone()).await;
         network.start();
-        let mut this = Self { context, world, oracle, keys, alive: Vec::new(), spied: Arc::default(), lives: 0 };
+        let mut this =
+            Self { context, world, oracle, keys, alive: Vec::new(), spied: Arc::default(), lives: 0, burns: 0 };
         this.heal().await;
         for index in 0..MEMBERS {
             let alive = if liar == Some(index) { None } else { Some(this.start(index).await) };
@@ -176,12 +196,20 @@ impl Network {
         let manager = self.oracle.manager();
         let (bitcoin, history) = (self.world.bitcoin.clone(), self.world.history.clone());
         let (ready, started) = tokio::sync::oneshot::channel();
+        let (chain, given) = (self.world.bitcoin.clone(), self.world.given.clone());
+        let randomness = u64::from(self.context.next_u32()) << 32 | u64::from(self.context.next_u32());
+        let veto: Arc<Mutex<Option<Veto>>> = Arc::default();
+        let vetoes = veto.clone();
         let context = self.context.child("member").with_attribute("life", self.lives);
         let task = context.spawn(move |context| async move {
-            let (joined, _links) = Joined::new(&context, place, lines, links, control, manager);
+            let (joined, links) = Joined::new(&context, place, lines, links, control, manager);
             let port = Arc::new(Witness { history, last: Mutex::new(None) });
             let begun = joined.start(&context, genesis(), Arc::new(bitcoin), port).await;
+            let handle = begun.as_ref().ok().cloned();
             ready.send(begun).map_err(drop).expect("someone waits");
+            if let Some(handle) = handle {
+                Peg::new(index, &dir, handle, chain, given, randomness, vetoes).run(context, links).await;
+            }
             std::future::pending::<()>().await;
         });
         let handle = match started.await.expect("it answers") {
@@ -193,7 +221,7 @@ impl Network {
         if index == 0 {
             *self.spied.lock().expect("no panic") = Some(handle.clone());
         }
-        Alive { handle, task }
+        Alive { handle, veto, task }
     }
 
     pub async fn kill(&mut self, index: usize) {
@@ -229,8 +257,46 @@ impl Network {
         let tip = self.world.bitcoin.tip();
         self.wait("the deposit is anchored", || handles[0].tip().anchor.height == tip).await;
         handles[0].submit(claims[0].clone()).expect("a good claim");
-        self.wait("the batch is fixed", || confirm_batch(&self.world.bitcoin, &genesis(), &handles[0])).await;
+        self.wait("the sweep is signed", || self.world.bitcoin.waiting() > 0).await;
+        self.mine_waiting();
         self.wait("the deposit is minted", || handles.iter().all(|handle| balance(handle, name) > Amount::ZERO)).await;
+    }
+
+    /// A Bitcoin block with what members have signed.
+    pub fn mine_waiting(&self) {
+        self.world.bitcoin.mine_waiting();
+        self.handles().iter().for_each(|handle| handle.note_anchor(self.world.bitcoin.tip()));
+    }
+
+    /// Burns for a payment to a script of its own at a member picked from `at`, without waiting for it.
+    pub async fn burn(&mut self, at: &[usize]) -> PendingPayment {
+        self.burns += 1;
+        let script = ScriptBuf::new_p2wpkh(&bitcoin::WPubkeyHash::from_byte_array([self.burns; 20]));
+        let index = at[self.pick(at.len())];
+        let handle = self.alive[index].as_ref().expect("it is alive").handle.clone();
+        let nonce = || query::next_nonce(&*handle.view(), &fixture::account(1)).expect("readable");
+        let known = |handle: &Handle| query::next_nonce(&*handle.view(), &fixture::account(1)).expect("readable");
+        let newest = self.handles().iter().map(known).max();
+        self.wait("it knows the newest nonce", || Some(nonce()) >= newest).await;
+        let id = handle.submit(peg_out(&genesis(), 1, nonce(), 20_000, &script)).expect("a good peg-out");
+        PendingPayment { id, script }
+    }
+
+    /// Waits until the ledgers of all that live say that it is paid; Bitcoin has it once.
+    pub async fn paid(&self, payment: &PendingPayment) {
+        let handles = self.handles();
+        let is_paid = |handle: &Handle| {
+            let record = query::peg_out(&*handle.view(), &payment.id).expect("readable");
+            record.is_some_and(|record| matches!(record.state, PegOutState::Paid { .. }))
+        };
+        self.wait("the peg-out is paid", || {
+            if self.world.bitcoin.waiting() > 0 {
+                self.mine_waiting();
+            }
+            handles.iter().all(is_paid)
+        })
+        .await;
+        assert_eq!(self.world.bitcoin.payments(&payment.script), 1, "paid once");
     }
 
     /// Makes `count` transfers at members picked from `at`, one after the other.

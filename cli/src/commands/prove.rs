@@ -11,7 +11,7 @@ use windlass_regtest::{
     api::{Address, Status},
     layout::check_name,
 };
-use windlass_types::Digest;
+use windlass_types::{AssetId, Digest};
 
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
@@ -40,6 +40,9 @@ pub struct Ways {
 pub struct AccountArgs {
     /// A node of this network, or any sidechain address
     account: String,
+    /// How much it has of this asset, instead of bitcoin
+    #[arg(long, value_name = "ID")]
+    asset: Option<AssetId>,
     #[command(flatten)]
     ways: Ways,
 }
@@ -65,7 +68,11 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
                 let of: AddressAnswer = ctx.ask("address", &Address { node: args.account, side: true }).await?;
                 of.address
             };
-            give(ctx, &args.ways, &client.prove_account(&address).await?)
+            let proof = match args.asset {
+                Some(asset) => client.prove_units(&address, asset).await?,
+                None => client.prove_account(&address).await?,
+            };
+            give(ctx, &args.ways, &proof)
         }
         Command::Params(ways) => {
             let client = member(ctx, &ways).await?;

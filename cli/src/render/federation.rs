@@ -29,6 +29,11 @@ pub fn show(federation: &Federation, paint: Paint) -> String {
         ]);
     }
     text.push_str(&table.text(""));
+    for member in &federation.members {
+        for complaint in member.health.complaints() {
+            text.push_str(&format!("{} {} {complaint}\n", paint.mark(false), member.process.name));
+        }
+    }
     text.push('\n');
     let mut facts = Table::bare(&[Align::Left, Align::Left]);
     facts.row(["key", &federation.view.treasury_key]);

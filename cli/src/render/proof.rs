@@ -9,7 +9,7 @@ use serde::Serialize;
 use windlass_ledger::{Genesis, ParamsRecord};
 use windlass_light::{Fact, Proven};
 use windlass_peg::anchors::AnchorsReport;
-use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
+use windlass_types::{AssetId, BlockRef, ChainId, Digest, SideHeight, grouped};
 
 /// What was proven, by whom, for which chain.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,11 @@ enum Proves {
     Params {
         record: Box<ParamsRecord>,
     },
+    Units {
+        address: String,
+        asset: AssetId,
+        units: u64,
+    },
     Entry {
         key: String,
         value: Option<String>,
@@ -58,6 +63,9 @@ impl Facts {
                 exists: account.is_some(),
             },
             Fact::Params(record) => Proves::Params { record: record.clone() },
+            Fact::Units(id, asset, units) => {
+                Proves::Units { address: id.address(genesis.network), asset: *asset, units: *units }
+            }
             Fact::Entry(key, value) => Proves::Entry { key: hex::encode(key), value: value.as_ref().map(hex::encode) },
             Fact::Transaction(transaction, index) => Proves::Transaction { id: transaction.id(), index: *index },
         };
@@ -84,6 +92,12 @@ impl Facts {
                 format!("After block {height}, {address} had nothing: there was no such account.")
             }
             Proves::Params { record } => parameters(height, record),
+            Proves::Units { address, asset, units: 0 } => {
+                format!("After block {height}, {address} had nothing of the asset {asset}.")
+            }
+            Proves::Units { address, asset, units } => {
+                format!("After block {height}, {address} had {} units of the asset {asset}.", grouped(*units))
+            }
             Proves::Entry { key, value: Some(value) } => {
                 format!("After block {height}, the state had {value} under {key}.")
             }

@@ -3,7 +3,7 @@
 use bitcoin::{Amount, BlockHash, OutPoint, Txid, hashes::Hash as _};
 use windlass_node::api::events::JournalInfo;
 use windlass_node::api::member::{
-    BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberInfo, PegOutInfo, PegOutState,
+    BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberHealth, MemberInfo, PegOutInfo, PegOutState,
 };
 use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
@@ -282,14 +282,24 @@ pub fn federation() -> Federation {
             members: vec![MemberInfo { name: "f1".into(), identity: "ed".into(), connected: true }],
             treasury: Some(CoinInfo { outpoint: outpoint(0x22, 0), value: sat(99_999_662), script: "5120".into() }),
             batch: None,
+            health: MemberHealth::default(),
         },
         members: vec![
             FederationMember {
                 process: process("f1", Some(4711), None),
                 height: Some(SideHeight::new(57)),
                 block: Some(Digest([2; 32])),
+                health: MemberHealth {
+                    fork: Some("two blocks are final at height 56: see proofs/fork-56.json".into()),
+                    ..MemberHealth::default()
+                },
             },
-            FederationMember { process: process("f2", None, None), height: None, block: None },
+            FederationMember {
+                process: process("f2", None, None),
+                height: None,
+                block: None,
+                health: MemberHealth::default(),
+            },
         ],
         batch: Some(BatchInfo {
             id: 3,

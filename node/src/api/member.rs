@@ -360,6 +360,43 @@ pub struct FederationInfo {
     pub treasury: Option<CoinInfo>,
     /// The treasury transaction in flight.
     pub batch: Option<BatchInfo>,
+    /// What keeps this member from its work.
+    #[serde(default)]
+    pub health: MemberHealth,
+}
+
+/// What keeps a member from its work; of a follower nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemberHealth {
+    /// Two blocks are final at one height, and where the proof is: it signs nothing on Bitcoin until a person has
+    /// looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<String>,
+    /// Why its chain stands still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// What its recount found wrong: it signs nothing on Bitcoin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recount: Option<String>,
+    /// The newest block that its recount has counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub recounted: Option<SideHeight>,
+    /// Which members it caught signing what no honest member signs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misbehaviour: Vec<String>,
+}
+
+impl MemberHealth {
+    /// What a person should know, a sentence each.
+    pub fn complaints(&self) -> Vec<String> {
+        let silent = "signs nothing on Bitcoin:";
+        let fork = self.fork.iter().map(|fork| format!("{silent} {fork}"));
+        let recount = self.recount.iter().map(|fault| format!("{silent} its recount of the chain fails: {fault}"));
+        let trouble = self.trouble.iter().map(|trouble| format!("stands still: {trouble}"));
+        let caught = self.misbehaviour.iter().map(|what| format!("has proof that {what}"));
+        fork.chain(recount).chain(trouble).chain(caught).collect()
+    }
 }
 
 /// A member as another one sees it.

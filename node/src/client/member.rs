@@ -6,7 +6,7 @@ use crate::api::{ApiError, Page, WAIT_SECONDS_MAX};
 use bitcoin::OutPoint;
 use std::time::Duration;
 use windlass_light::ProofFile;
-use windlass_types::{Digest, SideHeight};
+use windlass_types::{AssetId, Digest, SideHeight};
 
 /// Speaks to a member or a follower.
 #[derive(Debug, Clone)]
@@ -87,6 +87,14 @@ impl MemberClient {
     /// See [`Http::get`].
     pub async fn prove_account(&self, address: &str) -> Result<ProofFile, ApiError> {
         self.0.get(&format!("/proofs/accounts/{address}"), SHORT).await
+    }
+
+    /// How many units of an asset an account has, or that it has none, as a file that anyone can check.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn prove_units(&self, address: &str, asset: AssetId) -> Result<ProofFile, ApiError> {
+        self.0.get(&format!("/proofs/accounts/{address}/assets/{asset}"), SHORT).await
     }
 
     /// That a transaction is in a final block, as a file that anyone can check.

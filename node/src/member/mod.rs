@@ -11,6 +11,7 @@ mod keygen;
 mod links;
 mod proposal;
 mod receipts;
+pub(crate) mod recount;
 mod signing;
 
 pub use config::{Federation, FederationMember, MemberConfig, MemberKeys, Ready, create, emergency_keypair, keys};
@@ -202,16 +203,24 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     let chain = member.start_consensus(genesis, port.clone(), Arc::new(receipts::Log(network))).await?;
     tokio::spawn(note_anchors(chain.clone(), port, view.clone()));
 
+    let recount = recount::Watch::new(chain.clone());
+    tokio::spawn(recount.clone().run(view.clone()));
+
     let (status, signed) = (watch::Sender::new(Status::Idle), watch::Sender::new(None));
-    let backend =
-        Backend::Member { handle: chain.clone(), links: links.clone(), signing: status.subscribe(), me: folder.me };
+    let backend = Backend::Member {
+        handle: chain.clone(),
+        links: links.clone(),
+        signing: status.subscribe(),
+        recount: recount.clone(),
+        me: folder.me,
+    };
     service.run(chain.chain().clone(), Some(view.clone()), backend);
     tokio::spawn(signing::broadcast(view, signed.subscribe()));
 
     let store = Store::open(folder.dir.join("member.redb"))?;
     let pace = Pace { attempt_ms: folder.config.signing_attempt_ms, ..Pace::default() };
-    let signer = Signer::new(share, Intents::new(store), OsRng, pace);
-    signing::Signing { signer, chain, links, names: folder.names(), status, signed }.run(signing).await;
+    let signer = Signer::new(share, Intents::new(store), recount.clone(), OsRng, pace);
+    signing::Signing { signer, chain, links, names: folder.names(), recount, status, signed }.run(signing).await;
     Ok(())
 }
 

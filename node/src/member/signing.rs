@@ -2,6 +2,7 @@
 //! hands what is signed to Bitcoin until the chain says that it is settled.
 
 use super::links::{self, Inbox, Topic};
+use super::recount::Watch;
 use crate::bitcoin_view::BitcoinView;
 use bitcoin::Transaction;
 use rand::rngs::OsRng;
@@ -26,6 +27,7 @@ pub(super) struct Signing {
     pub(super) chain: Handle,
     pub(super) links: LinkSender,
     pub(super) names: Vec<String>,
+    pub(super) recount: Arc<Watch>,
     pub(super) status: watch::Sender<Status>,
     pub(super) signed: watch::Sender<Option<Arc<Transaction>>>,
 }
@@ -36,6 +38,7 @@ impl Signing {
         let start = Instant::now();
         let now_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut heights = self.chain.subscribe();
+        let mut permitted = self.recount.changes();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.look(now_ms());
@@ -52,7 +55,19 @@ impl Signing {
                     self.look(now_ms());
                     Vec::new()
                 }
-                _ = tick.tick() => self.signer.tick(now_ms()),
+                changed = permitted.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.signer.tick(now_ms())
+                }
+                _ = tick.tick() => {
+                    // The chain may have come to its end with the fork: no block would say so.
+                    if self.chain.fork().is_some() {
+                        self.look(now_ms());
+                    }
+                    self.signer.tick(now_ms())
+                }
             };
             self.handle(events);
         }

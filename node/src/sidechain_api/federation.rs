@@ -3,7 +3,7 @@
 use super::answers::{Answer, Of as _};
 use super::{Backend, Running, Service, errors, pegs};
 use crate::api::ApiError;
-use crate::api::member::{BatchInfo, CoinInfo, FederationInfo, MemberInfo, ParamsInfo};
+use crate::api::member::{BatchInfo, CoinInfo, FederationInfo, MemberHealth, MemberInfo, ParamsInfo};
 use axum::extract::State;
 use windlass_ledger::{Batch, Coin, DialChange, FIXED_DIALS, StateRead, query};
 use windlass_peg::signing::Status;
@@ -45,6 +45,7 @@ pub(super) async fn show(State(service): State<Service>) -> Answer<FederationInf
         members: members.collect(),
         treasury,
         batch,
+        health: health(&running),
     })
 }
 
@@ -70,6 +71,26 @@ pub(super) async fn params(State(service): State<Service>) -> Answer<ParamsInfo>
         signatures: genesis.proposal_threshold(),
         members: genesis.members.iter().map(|member| member.name.clone()).collect(),
     })
+}
+
+fn health(running: &Running) -> MemberHealth {
+    let Backend::Member { handle, recount, .. } = &running.backend else { return MemberHealth::default() };
+    let name = |index: u16| {
+        let member = running.chain.genesis().members.get(usize::from(index));
+        member.map_or_else(|| format!("member {index}"), |member| member.name.clone())
+    };
+    let (recounted, fault) = recount.found();
+    MemberHealth {
+        fork: handle.fork(),
+        trouble: handle.trouble(),
+        recount: fault,
+        recounted: Some(recounted),
+        misbehaviour: handle
+            .misbehaviour()
+            .iter()
+            .map(|found| format!("{} {}", name(found.member), found.what))
+            .collect(),
+    }
 }
 
 async fn batch_info(running: &Running, view: &dyn StateRead, batch: &Batch) -> BatchInfo {

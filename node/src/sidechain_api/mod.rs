@@ -21,6 +21,7 @@ use crate::api::{ApiError, BODY_BYTES_MAX};
 use crate::bitcoin_view::BitcoinView;
 use crate::client::MemberClient;
 use crate::handshake::serve_one_version;
+use crate::member::recount::Watch;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use std::net::SocketAddr;
@@ -57,6 +58,8 @@ pub(crate) enum Backend {
         links: LinkSender,
         /// Where signing stands.
         signing: watch::Receiver<Status>,
+        /// The second count, which is asked before each signature.
+        recount: Arc<Watch>,
         /// Its index.
         me: u16,
     },

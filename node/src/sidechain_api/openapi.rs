@@ -47,6 +47,7 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(pegs::peg_out))
         .routes(routes!(preimages::preimage))
         .routes(routes!(proofs::account))
+        .routes(routes!(proofs::units))
         .routes(routes!(proofs::transaction))
         .routes(routes!(proofs::params))
         .routes(routes!(federation::params))

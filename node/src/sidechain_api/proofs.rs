@@ -7,7 +7,7 @@ use crate::api::schema::ProofFileSchema;
 use axum::extract::{Path, State};
 use windlass_ledger::{Header, Inclusion, keys, query, smt};
 use windlass_light::{Claim, HexBytes, ProofFile};
-use windlass_types::{Digest, SideHeight};
+use windlass_types::{AssetId, Digest, SideHeight};
 
 fn encode<T: borsh::BorshSerialize>(value: &T) -> Vec<u8> {
     borsh::to_vec(value).expect("writing to a vector does not fail and no length reaches u32")
@@ -33,6 +33,25 @@ fn certificate(running: &Running, header: &Header) -> Result<Vec<u8>, ApiError> 
 pub(super) async fn account(State(service): State<Service>, Path(address): Path<String>) -> Answer<ProofFile> {
     let running = service.running()?;
     let key = keys::account(&pegs::account_of(&running, &address)?);
+    entry(&running, key)
+}
+
+/// How many units of an asset an account has, or that it has none, as a file that anyone can check: as of the newest block.
+#[utoipa::path(
+    get, path = "/proofs/accounts/{address}/assets/{asset}", operation_id = "proveUnits",
+    params(("address" = String, Path, description = "A sidechain address"), ("asset" = String, Path, description = "The asset's id")),
+    responses((status = 200, body = ProofFileSchema)),
+)]
+pub(super) async fn units(
+    State(service): State<Service>,
+    Path((address, asset)): Path<(String, String)>,
+) -> Answer<ProofFile> {
+    let running = service.running()?;
+    let asset: AssetId = parse("an asset", &asset)?;
+    if asset.is_btc() {
+        return Err(ApiError::usage("bitcoin is proven by the account"));
+    }
+    let key = keys::units(&pegs::account_of(&running, &address)?, &asset);
     entry(&running, key)
 }
 

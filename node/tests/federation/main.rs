@@ -9,6 +9,7 @@ mod fed;
 mod purse;
 mod scripts;
 mod steps;
+mod vetoes;
 mod voyage;
 
 /// Not a test: what the members' processes run.

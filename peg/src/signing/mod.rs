@@ -20,11 +20,13 @@ mod job;
 mod message;
 mod nonces;
 mod participant;
+mod permit;
 
 pub use intent::{IntentError, Intents};
 pub use job::{Job, JobInput, SignatureError};
 pub use message::{Commitment, MAX_INPUTS, SessionId, SigningMessage};
 pub use participant::Refusal;
+pub use permit::{Permit, Veto, ask};
 
 use crate::{
     share::{GroupKey, KeyShare},
@@ -35,6 +37,7 @@ use coordinator::{Outcome, Session};
 use participant::{Package, Participant, Proposal};
 use rand::{CryptoRng, RngCore};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How long things may take. All members should have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +131,7 @@ struct Done {
 pub struct Signer<R> {
     share: KeyShare,
     intents: Intents,
+    permit: Arc<dyn Permit>,
     rng: R,
     pace: Pace,
     job: Option<Job>,
@@ -143,11 +147,12 @@ pub struct Signer<R> {
 }
 
 impl<R: RngCore + CryptoRng> Signer<R> {
-    /// A signer with nothing to do.
-    pub fn new(share: KeyShare, intents: Intents, rng: R, pace: Pace) -> Self {
+    /// A signer with nothing to do. `permit` is asked before anything is signed.
+    pub fn new(share: KeyShare, intents: Intents, permit: Arc<dyn Permit>, rng: R, pace: Pace) -> Self {
         Self {
             share,
             intents,
+            permit,
             rng,
             pace,
             job: None,
@@ -246,6 +251,11 @@ impl<R: RngCore + CryptoRng> Signer<R> {
         }
     }
 
+    /// Why this member signs nothing now, if it has something to sign and may not.
+    pub fn veto(&self) -> Option<Veto> {
+        self.job.as_ref().and_then(|job| self.permit.permits(job).err())
+    }
+
     /// The signed transaction of the batch in flight, if this member has it.
     pub fn signed(&self) -> Option<&Transaction> {
         self.signed.as_ref().map(|done| &done.transaction)
@@ -300,11 +310,14 @@ impl<R: RngCore + CryptoRng> Signer<R> {
 
     fn commit_to(&mut self, from: u16, proposal: &Proposal) -> Result<Vec<Commitment>, Refusal> {
         let job = self.job.as_ref();
+        if let Some(job) = job {
+            self.permit.permits(job)?;
+        }
         self.participant.on_propose(from, proposal, job, &self.share, &self.intents, &mut self.rng)
     }
 
     fn sign_package(&mut self, from: u16, package: &Package) -> Result<Vec<[u8; 32]>, Refusal> {
-        self.participant.on_package(from, package, self.job.as_ref(), &self.share, &self.intents)
+        self.participant.on_package(from, package, self.job.as_ref(), &self.share, &self.intents, &*self.permit)
     }
 
     fn is_open(&self, session: &SessionId) -> bool {
@@ -336,7 +349,7 @@ impl<R: RngCore + CryptoRng> Signer<R> {
         match self.commit_to(me, &proposal) {
             Ok(commitments) => self.on_commit(me, commitments, now_ms, out),
             Err(refusal) => {
-                tracing::error!(batch, %refusal, "this member refuses its own proposal");
+                own_refusal(batch, &refusal);
                 self.session = None;
             }
         }
@@ -390,6 +403,7 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 let Some(session) = &self.session else { return };
                 let Some(chosen) = session.chosen().cloned() else { return };
                 let (id, me) = (session.id, self.share.me);
+                let batch = self.job.as_ref().map(|job| job.batch).unwrap_or_default();
                 if !chosen.contains_key(&me) {
                     return;
                 }
@@ -397,7 +411,7 @@ impl<R: RngCore + CryptoRng> Signer<R> {
                 match self.sign_package(me, &Package { session: id, signers, commitments }) {
                     Ok(shares) => self.on_shares(me, shares, now_ms, out),
                     Err(refusal) => {
-                        tracing::error!(%refusal, "this member refuses its own package");
+                        own_refusal(batch, &refusal);
                         self.session = None;
                     }
                 }
@@ -454,8 +468,18 @@ fn send(out: &mut Vec<SignerEvent>, to: Recipient, message: &SigningMessage) {
 fn refused(from: u16, refusal: &Refusal, out: &mut Vec<SignerEvent>) {
     if refusal.is_fault() {
         out.push(SignerEvent::Fault { member: from, reason: format!("as coordinator: {refusal}") });
+    } else if matches!(refusal, Refusal::Veto(veto) if !veto.is_passing()) {
+        tracing::error!(member = from, %refusal, "signing: refused");
     } else {
         tracing::debug!(member = from, %refusal, "signing: no answer");
+    }
+}
+
+fn own_refusal(batch: u64, refusal: &Refusal) {
+    if matches!(refusal, Refusal::Veto(veto) if veto.is_passing()) {
+        tracing::debug!(batch, %refusal, "signing: not yet");
+    } else {
+        tracing::error!(batch, %refusal, "this member refuses to sign");
     }
 }
 

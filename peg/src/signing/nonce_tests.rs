@@ -3,7 +3,7 @@
 use super::*;
 
 /// A signer in the middle of a session: it has committed, and the coordinator's package is ready.
-fn committed(net: &mut Net, job: &Job) -> (u16, u16, Vec<u8>) {
+pub(super) fn committed(net: &mut Net, job: &Job) -> (u16, u16, Vec<u8>) {
     net.give_all(job);
     loop {
         let (from, to, bytes) = net.queue.front().unwrap().clone();

@@ -9,6 +9,7 @@ use super::{
     intent::{IntentError, Intents},
     message::{Commitment, SessionId, SigningMessage},
     nonces::{self, Nonces},
+    permit::{Permit, Veto},
 };
 use crate::share::KeyShare;
 use bitcoin::{Txid, hashes::Hash as _};
@@ -51,6 +52,9 @@ pub enum Refusal {
     /// Signed otherwise before, or can't be recorded.
     #[error(transparent)]
     Intent(#[from] IntentError),
+    /// The recount disagrees, or the chain forked.
+    #[error(transparent)]
+    Veto(#[from] Veto),
 }
 
 impl Refusal {
@@ -154,9 +158,14 @@ impl Participant {
         job: Option<&Job>,
         share: &KeyShare,
         intents: &Intents,
+        permit: &dyn Permit,
     ) -> Result<Vec<[u8; 32]>, Refusal> {
         let Package { session, signers, commitments } = package;
         let (session, digest) = (*session, package.digest());
+        // Before all else: shares that were made already don't leave again either.
+        if let Some(job) = job {
+            permit.permits(job)?;
+        }
         match self.open.get(&from) {
             Some(Open::Committed { session: open, commitments: ours, .. }) if *open == session => {
                 check_package(signers, commitments, ours, share)?;

@@ -9,10 +9,14 @@ use bitcoin::{
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Mutex;
+use windlass_recount::Objection;
 use windlass_store::Store;
 
 #[path = "nonce_tests.rs"]
 mod nonces;
+#[path = "permit_tests.rs"]
+mod permits;
 
 const N: u16 = 4;
 const T: u16 = 3;
@@ -55,10 +59,21 @@ fn job(group: &GroupKey, batch: u64, pays: u64) -> Job {
     Job { batch, transaction, inputs }
 }
 
+/// Vetoes what a test has it veto.
+#[derive(Default)]
+struct Says(Mutex<Option<Veto>>);
+
+impl Permit for Says {
+    fn permits(&self, _: &Job) -> Result<(), Veto> {
+        self.0.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
 type Wire = Box<dyn FnMut(u16, u16, SigningMessage) -> Option<SigningMessage>>;
 
 struct Net {
     signers: Vec<Option<Signer<StdRng>>>,
+    permits: Vec<Arc<Says>>,
     dirs: Vec<tempfile::TempDir>,
     queue: VecDeque<(u16, u16, Vec<u8>)>,
     signed: BTreeSet<(u16, Txid)>,
@@ -74,6 +89,7 @@ impl Net {
     fn new() -> Self {
         let mut net = Self {
             signers: (0..N).map(|_| None).collect(),
+            permits: (0..N).map(|_| Arc::default()).collect(),
             dirs: (0..N).map(|_| tempfile::tempdir().unwrap()).collect(),
             queue: VecDeque::new(),
             signed: BTreeSet::new(),
@@ -92,7 +108,8 @@ impl Net {
         let share = shares(N, T).swap_remove(usize::from(m));
         let store = Store::open(self.dirs[usize::from(m)].path().join("store")).unwrap();
         let rng = StdRng::seed_from_u64(self.starts);
-        self.signers[usize::from(m)] = Some(Signer::new(share, Intents::new(store), rng, PACE));
+        let permit = self.permits[usize::from(m)].clone();
+        self.signers[usize::from(m)] = Some(Signer::new(share, Intents::new(store), permit, rng, PACE));
     }
 
     fn kill(&mut self, m: u16) {

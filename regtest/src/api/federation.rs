@@ -3,7 +3,7 @@
 use super::ProcessStatus;
 use bitcoin::{Amount, OutPoint};
 use serde::{Deserialize, Serialize};
-use windlass_node::api::member::{BatchInfo, FederationInfo};
+use windlass_node::api::member::{BatchInfo, FederationInfo, MemberHealth};
 use windlass_node::api::sat;
 use windlass_types::{BlockRef, ChainId, Digest, SideHeight};
 
@@ -29,6 +29,9 @@ pub struct FederationMember {
     pub height: Option<SideHeight>,
     /// Hash of its tip.
     pub block: Option<Digest>,
+    /// What keeps it from its work.
+    #[serde(default)]
+    pub health: MemberHealth,
 }
 
 /// Recount the reserve.

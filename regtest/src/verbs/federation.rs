@@ -6,7 +6,7 @@ use crate::{
     hub::{Call, start},
     run::Run,
 };
-use windlass_node::api::ApiError;
+use windlass_node::api::{ApiError, member::MemberHealth};
 use windlass_peg::anchors::AnchorsReport;
 
 /// The federation as its members see it.
@@ -18,17 +18,19 @@ pub async fn show(call: Call, _: super::Nothing) -> Result<Federation, ApiError>
     let running = hub.running_members();
     for member in &run.members {
         let client = running.iter().find(|(name, _)| *name == member.name).map(|(_, client)| client);
-        let mut tip = None;
+        let (mut tip, mut health) = (None, MemberHealth::default());
         if let Some(client) = client {
             tip = client.chain().await.ok();
-            if view.is_none() {
-                view = client.federation().await.ok();
+            if let Ok(seen) = client.federation().await {
+                health = seen.health.clone();
+                view = view.or(Some(seen));
             }
         }
         members.push(FederationMember {
             process: process_status(hub, &member.name).await,
             height: tip.as_ref().map(|tip| tip.height),
             block: tip.as_ref().map(|tip| tip.block),
+            health,
         });
     }
     let view = view.ok_or_else(|| {

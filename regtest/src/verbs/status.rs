@@ -8,7 +8,10 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 use tokio::task::JoinSet;
-use windlass_node::api::{ApiError, member::ChainInfo};
+use windlass_node::api::{
+    ApiError,
+    member::{ChainInfo, MemberHealth},
+};
 use windlass_types::BlockRef;
 
 /// A process that takes longer to answer is not ready.
@@ -22,7 +25,7 @@ pub async fn status(call: Call, _: Nothing) -> Result<Status, ApiError> {
 /// What one process answers.
 #[derive(Debug, Clone)]
 enum Seen {
-    Member(ChainInfo, Option<BlockRef>),
+    Member(ChainInfo, Option<BlockRef>, MemberHealth),
     Node(BlockRef),
 }
 
@@ -41,7 +44,7 @@ pub async fn look(hub: &Hub) -> Status {
     let sidechain = seen
         .values()
         .filter_map(|seen| match seen {
-            Seen::Member(chain, _) => Some(chain),
+            Seen::Member(chain, ..) => Some(chain),
             Seen::Node(_) => None,
         })
         .max_by_key(|chain| chain.height)
@@ -73,7 +76,8 @@ async fn seen(hub: &Hub) -> BTreeMap<String, Seen> {
         tasks.spawn(async move {
             let chain = tokio::time::timeout(LOOK, member.chain()).await.ok()?.ok()?;
             let bitcoin = tokio::time::timeout(LOOK, member.bitcoin()).await.ok()?.ok()?;
-            Some((name, Seen::Member(chain, bitcoin.tip)))
+            let federation = tokio::time::timeout(LOOK, member.federation()).await.ok()?.ok()?;
+            Some((name, Seen::Member(chain, bitcoin.tip, federation.health)))
         });
     }
     for (name, wallet) in hub.running_wallets() {
@@ -100,10 +104,15 @@ fn troubles(processes: &[ProcessStatus], tip: Option<BlockRef>, seen: &BTreeMap<
             (None, Some(_), true) => {}
         }
     }
+    for (name, seen) in seen {
+        if let Seen::Member(_, _, health) = seen {
+            troubles.extend(health.complaints().into_iter().map(|complaint| format!("{name} {complaint}")));
+        }
+    }
     let Some(tip) = tip else { return troubles };
     for (name, seen) in seen {
         let at = match seen {
-            Seen::Member(_, bitcoin) => *bitcoin,
+            Seen::Member(_, bitcoin, _) => *bitcoin,
             Seen::Node(synced) => Some(*synced),
         };
         match at {
