@@ -39,6 +39,14 @@ fn lasting(peer: &Peer) -> [usize; 3] {
     ["ln.events", "ln.payments", "ln.forwards"].map(|table| peer.rows(table))
 }
 
+/// Waits until a node's journal has its channels, begun and ready, and what it received: the last of them is written a
+/// moment after the channel can be used.
+fn settled(peer: &Peer, channels: usize, received: usize) {
+    let all = 2 * channels + received;
+    eventually("the journal is complete", || (lasting(peer)[0] >= all).then_some(()));
+    assert_eq!(lasting(peer)[0], all);
+}
+
 /// Sends a payment that `to` holds, and does not wait for it.
 fn send_held(from: &Peer, to: &Peer, number: usize) -> Result<PaymentHash, PayError> {
     let hash = word(number).hash();
@@ -67,6 +75,7 @@ fn case_41_a_flood_of_held_payments_fills_its_own_channel_and_no_more() {
     bob.open(&nina, 1_000_000, 0, true, &chain);
     eventually("mallory knows the way", || (mallory.node().info().known_channels >= 3).then_some(()));
     alice.pay(&bob, 1_000_000);
+    settled(&bob, 3, 1);
     let (before, rows) = (live_bytes(&bob), lasting(&bob));
 
     let mut refused = 0;
@@ -133,6 +142,7 @@ fn case_41_payments_that_are_added_and_failed_in_a_loop_leave_nothing_behind() {
         HoldRequest { hash, amount: Some(msat(1_000)), memo: String::new(), expiry: HOUR, final_cltv_delta: 144 };
     let text = bob.on(|node| async move { node.create_hold_invoice(&request).await }).expect("an invoice").invoice;
     bob.on(move |node| async move { node.cancel_hold(hash).await }).expect("cancelled");
+    settled(&bob, 2, 0);
     let (before, rows) = (live_bytes(&bob), lasting(&bob));
     for round in 0..200 {
         let text = text.clone();
