@@ -120,6 +120,10 @@ async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: D
         ("/v1/proofs/params", path("/v1/proofs/params")),
         ("/v1/preimages/{hash}", format!("/v1/preimages/{}", "07".repeat(32))),
         ("/v1/proofs/accounts/{address}", format!("/v1/proofs/accounts/{ann}")),
+        (
+            "/v1/proofs/accounts/{address}/assets/{asset}",
+            format!("/v1/proofs/accounts/{ann}/assets/{}", "07".repeat(32)),
+        ),
         ("/v1/proofs/transactions/{id}", format!("/v1/proofs/transactions/{transfer}")),
         ("/v1/federation", path("/v1/federation")),
     ];
