@@ -57,7 +57,10 @@ fn case_01_a_supply_that_nothing_backs() {
     let supply = net.tip.supply;
     let more = supply + sat(1);
     let fault = planted(&net, &forged(&net, vec![], |header| header.supply = more));
-    assert_eq!(fault, Fault::Supply { height: net.tip.height.next().unwrap(), said: more, counted: supply });
+    assert_eq!(
+        fault,
+        Fault::Supply { height: net.tip.height.next().expect("it is there"), said: more, counted: supply }
+    );
     let fault = planted(&net, &forged(&net, vec![], |header| header.owed = sat(1)));
     assert!(matches!(fault, Fault::Owed { counted: Amount::ZERO, .. }), "{fault}");
 }
@@ -69,7 +72,10 @@ fn case_01_money_from_nothing_that_leaves_the_supply_as_it_was() {
     let too_much = net.transfer(1, 2, sat(has + 1));
     let fault = planted(&net, &forged(&net, vec![too_much], |_| ()));
     let short = TxFault::Short { account: account(1), asset: AssetId::BTC, has, wanted: has + 1 };
-    assert_eq!(fault, Fault::Transaction { height: net.tip.height.next().unwrap(), index: 0, fault: short });
+    assert_eq!(
+        fault,
+        Fault::Transaction { height: net.tip.height.next().expect("it is there"), index: 0, fault: short }
+    );
 
     let stolen = net.peg_out(2, &wpkh(9), sat(50_000));
     let fault = planted(&net, &forged(&net, vec![stolen], |header| header.owed = sat(50_000)));
@@ -107,7 +113,8 @@ fn case_01_a_deposit_that_bitcoin_does_not_have() {
     let mut net = rich();
     let claim = net.deposit(&terms(2, 0), sat(500_000));
     let mut larger = claim.clone();
-    let mut transaction: bitcoin::Transaction = bitcoin::consensus::deserialize(&claim.transaction).unwrap();
+    let mut transaction: bitcoin::Transaction =
+        bitcoin::consensus::deserialize(&claim.transaction).expect("it is there");
     transaction.output[0].value = sat(50_000_000);
     larger.transaction = bitcoin::consensus::serialize(&transaction);
     let fault = planted(&net, &forged(&net, vec![net.claim(larger)], |_| ()));
@@ -154,7 +161,7 @@ fn blocks_come_one_by_one_and_of_one_chain() {
     let net = rich();
     let block = next(&net, vec![]);
     let mut later = block.clone();
-    later.header.height = later.header.height.next().unwrap();
+    later.header.height = later.header.height.next().expect("it is there");
     assert!(matches!(planted(&net, &later), Fault::Gap { .. }));
     let mut aside = block.clone();
     aside.header.parent = windlass_types::Digest([7; 32]);

@@ -25,7 +25,7 @@ pub async fn status(call: Call, _: Nothing) -> Result<Status, ApiError> {
 /// What one process answers.
 #[derive(Debug, Clone)]
 enum Seen {
-    Member(ChainInfo, Option<BlockRef>, MemberHealth),
+    Member(Box<ChainInfo>, Option<BlockRef>, MemberHealth),
     Node(BlockRef),
 }
 
@@ -44,7 +44,7 @@ pub async fn look(hub: &Hub) -> Status {
     let sidechain = seen
         .values()
         .filter_map(|seen| match seen {
-            Seen::Member(chain, ..) => Some(chain),
+            Seen::Member(chain, ..) => Some(chain.as_ref()),
             Seen::Node(_) => None,
         })
         .max_by_key(|chain| chain.height)
@@ -77,7 +77,7 @@ async fn seen(hub: &Hub) -> BTreeMap<String, Seen> {
             let chain = tokio::time::timeout(LOOK, member.chain()).await.ok()?.ok()?;
             let bitcoin = tokio::time::timeout(LOOK, member.bitcoin()).await.ok()?.ok()?;
             let federation = tokio::time::timeout(LOOK, member.federation()).await.ok()?.ok()?;
-            Some((name, Seen::Member(chain, bitcoin.tip, federation.health)))
+            Some((name, Seen::Member(Box::new(chain), bitcoin.tip, federation.health)))
         });
     }
     for (name, wallet) in hub.running_wallets() {
