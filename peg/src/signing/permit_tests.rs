@@ -27,6 +27,19 @@ fn case_04_one_member_whose_recount_disagrees_gives_no_share_and_the_others_sign
     assert!(net.signed.iter().filter(|(member, _)| *member != 2).count() == 3, "{:?}", net.signed);
 }
 
+/// A hundred ticks, and all that is said meanwhile.
+fn tick(net: &mut Net) {
+    for _ in 0..100 {
+        net.deliver();
+        net.now_ms += TICK_MS;
+        let now = net.now_ms;
+        for member in 0..N {
+            let events = net.signer(member).tick(now);
+            net.handle(member, events);
+        }
+    }
+}
+
 #[test]
 fn case_35_after_a_fork_no_share_leaves_and_who_refuses_says_why() {
     let mut net = Net::new();
@@ -35,15 +48,7 @@ fn case_35_after_a_fork_no_share_leaves_and_who_refuses_says_why() {
         veto(&net, member, fork());
     }
     net.give_all(&job);
-    for _ in 0..100 {
-        net.deliver();
-        net.now_ms += TICK_MS;
-        let now = net.now_ms;
-        for member in 0..N {
-            let events = net.signer(member).tick(now);
-            net.handle(member, events);
-        }
-    }
+    tick(&mut net);
     assert!(net.signed.is_empty(), "two of four are enough to stop it");
     assert_eq!(net.signer(1).veto(), Some(fork()));
     assert_eq!(net.signer(0).veto(), None);
@@ -51,15 +56,7 @@ fn case_35_after_a_fork_no_share_leaves_and_who_refuses_says_why() {
     for permit in &net.permits {
         *permit.0.lock().unwrap() = None;
     }
-    for _ in 0..100 {
-        net.deliver();
-        net.now_ms += TICK_MS;
-        let now = net.now_ms;
-        for member in 0..N {
-            let events = net.signer(member).tick(now);
-            net.handle(member, events);
-        }
-    }
+    tick(&mut net);
     assert_eq!(net.signed.len(), usize::from(N));
 }
 
