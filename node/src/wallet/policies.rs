@@ -2,26 +2,18 @@
 //! but transfers from the policy's own account: what is signed here can't move what our own account has.
 
 use super::node::WalletNode;
-use crate::api::member::TransactionStatus;
+use super::sidetx::allowed_fee;
 use crate::api::policies::{
     DRAFT_FORMAT, DRAFT_VERSION, DraftAnswer, DraftPayment, DraftSignature, SignRequest, SpendDraft, SpendRequest,
 };
 use crate::api::wallet::TransferAnswer;
-use crate::api::{ApiError, Code, WAIT_SECONDS_MAX, btc};
+use crate::api::{ApiError, Code, btc};
 use bitcoin::Amount;
 use bitcoin::hashes::{Hash as _, sha256};
-use std::time::Duration;
-use tokio::time::Instant;
 use windlass_ledger::{
     Clause, LeafWitness, MAX_MEMO_BYTES, Output, Policy, PolicyWitness, Transaction, TxBody, Witness,
 };
 use windlass_types::{AccountId, AccountKind, BtcHeight, ChainId, ChainNetwork, Digest};
-
-/// How long one question for a status waits at a member.
-const STATUS_WAIT: Duration = Duration::from_secs(5);
-
-/// How long to wait before the same question again, after an answer that came at once.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// A draft that was checked: of this chain, of this policy's account, a transfer, and whatever is in it holds.
 struct Draft {
@@ -165,11 +157,8 @@ impl WalletNode {
             let message = format!("the memo has {} bytes, at most {MAX_MEMO_BYTES} are kept", request.memo.len());
             return Err(ApiError::usage(message));
         }
-        let chain = self.members.chain().await?;
-        let fee = chain.genesis.params.transfer_fee_min;
-        if let Some(max) = request.max_fee.filter(|max| *max < fee) {
-            return Err(ApiError::usage(format!("the sidechain's fee is {}, you allow {}", btc(fee), btc(max))));
-        }
+        let chain = self.members.refreshed().await?;
+        let fee = allowed_fee(&chain, request.max_fee)?;
         let from = policy.account();
         let address = from.address(self.config.network);
         let address = address.as_str();
@@ -228,23 +217,8 @@ impl WalletNode {
     /// Hands it in, again where a member has forgotten it, until it is final. Nothing is written down: whoever has the
     /// draft can hand it in again.
     async fn final_draft(&self, id: Digest, hex: String) -> Result<windlass_types::SideHeight, ApiError> {
-        let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX - 5);
-        self.members.ask(|member| member.submit(hex.clone())).await?;
-        loop {
-            match self.members.ask(|member| member.transaction(id, STATUS_WAIT)).await {
-                Ok(TransactionStatus::Final { height }) => return Ok(height),
-                Ok(TransactionStatus::Pending) => {}
-                Ok(TransactionStatus::Unknown) => {
-                    self.members.ask(|member| member.submit(hex.clone())).await?;
-                }
-                Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => {}
-                Err(error) => return Err(error),
-            }
-            if Instant::now() >= deadline {
-                let message = format!("transaction {id} is not final yet; it may still become so");
-                return Err(ApiError::timeout(message).hint("see the federation", "windlass federation show"));
-            }
-            tokio::time::sleep(RETRY).await;
-        }
+        let hand_in = || async { self.members.ask(|member| member.submit(hex.clone())).await.map(drop) };
+        hand_in().await?;
+        self.until_final(id, hand_in).await
     }
 }

@@ -2,6 +2,7 @@
 //! down before they leave, sent again until they are final or expired.
 
 use super::journal::{Entry, Sent};
+use super::members::Sidechain;
 use super::node::WalletNode;
 use crate::api::member::{AccountInfo, TransactionStatus};
 use crate::api::{ApiError, Code, WAIT_SECONDS_MAX, btc};
@@ -34,6 +35,16 @@ pub(super) struct Slot {
     pub(super) expiry: Option<SideHeight>,
 }
 
+/// The sidechain's fee in force, if the user allows it.
+pub(super) fn allowed_fee(chain: &Sidechain, max: Option<Amount>) -> Result<Amount, ApiError> {
+    let fee = chain.params().transfer_fee_min;
+    if let Some(max) = max.filter(|max| *max < fee) {
+        let message = format!("the sidechain's fee is {}, you allow {}", btc(fee), btc(max));
+        return Err(ApiError::usage(format!("{message}: write --max-fee {}sat, or nothing", fee.to_sat())));
+    }
+    Ok(fee)
+}
+
 impl WalletNode {
     /// Our account as the members have it.
     pub(super) async fn account(&self) -> Result<AccountInfo, ApiError> {
@@ -52,11 +63,7 @@ impl WalletNode {
         note: impl FnOnce(&mut super::journal::Pages, Digest) -> Vec<Entry>,
     ) -> Result<(Digest, Amount), ApiError> {
         let chain = self.members.refreshed().await?;
-        let fee = chain.params().transfer_fee_min;
-        if let Some(max) = max_fee.filter(|max| *max < fee) {
-            let message = format!("the sidechain's fee is {}, you allow {}", btc(fee), btc(max));
-            return Err(ApiError::usage(format!("{message}: write --max-fee {}sat, or nothing", fee.to_sat())));
-        }
+        let fee = allowed_fee(&chain, max_fee)?;
         // One at a time up to the mempool, so that nonces are handed out in order.
         let _turn = self.side_turn.lock().await;
         let account = self.account().await?;
@@ -109,17 +116,24 @@ impl WalletNode {
 
     /// Waits until a submitted transaction is final.
     pub(super) async fn wait_final(&self, id: Digest) -> Result<SideHeight, ApiError> {
+        let height = self.until_final(id, || self.resubmit(id)).await?;
+        self.close(id)?;
+        Ok(height)
+    }
+
+    /// Waits until a transaction is final; `again` hands it in where a member does not know it.
+    pub(super) async fn until_final<F>(&self, id: Digest, again: impl Fn() -> F) -> Result<SideHeight, ApiError>
+    where
+        F: Future<Output = Result<(), ApiError>>,
+    {
         let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX - 5);
         loop {
             let answer = self.members.ask(|member| member.transaction(id, STATUS_WAIT)).await;
             match answer {
-                Ok(TransactionStatus::Final { height }) => {
-                    self.close(id)?;
-                    return Ok(height);
-                }
+                Ok(TransactionStatus::Final { height }) => return Ok(height),
                 Ok(TransactionStatus::Pending) => {}
                 // The member that had it is gone before it told the others, or the block refused it.
-                Ok(TransactionStatus::Unknown) => self.resubmit(id).await?,
+                Ok(TransactionStatus::Unknown) => again().await?,
                 Err(error) if matches!(error.code, Code::NotRunning | Code::Timeout) => {}
                 Err(error) => return Err(error),
             }
