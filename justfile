@@ -27,7 +27,7 @@ full-disk: (_with-bitcoind "cargo test --locked --workspace --test e2e -- --igno
 kills: (_with-bitcoind "env WINDLASS_KILLS=50 cargo test --locked --package windlass-tests --test e2e -- --nocapture kill_9_of_a_node_under_load")
 
 # A Lightning node's disk loses power: long, and at each commit.
-power-loss: (_with-bitcoind "env WINDLASS_ROUNDS=200 cargo test --locked --package windlass-channels --test power_loss -- --include-ignored --nocapture")
+power-loss: (_with-bitcoind "env WINDLASS_ROUNDS=200 cargo test --locked --package windlass-channels --test lightning -- power_loss --include-ignored --nocapture")
 
 # Agreement, key generation and signing in simulation: 200 whole lives of the federation with crashes, partitions, delays,
 # reorganisations and lies, each from its printed seed. One again: WINDLASS_SEED=7 just sim.

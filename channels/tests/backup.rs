@@ -1,8 +1,6 @@
 //! A node loses its store and gets its money back with its seed and the channel backup alone.
 
-mod harness;
-
-use harness::{Chain, Peer, eventually, funded};
+use crate::harness::{Chain, Peer, eventually, funded};
 use windlass_channels::{ArrivalKind, Backup, BackupError, ChannelRecord, CloseKind};
 use windlass_types::Msat;
 

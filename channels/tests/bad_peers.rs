@@ -1,10 +1,10 @@
 //! Peers that send garbage, stall, flood or fall silent, over real TCP: what they cost is bounded, and
 //! the honest are served.
 
-mod harness;
-
-use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, PONG, Stranger, dial, is_closed, open_channel};
-use harness::{Chain, Peer, eventually, funded};
+use crate::harness::stranger::{
+    ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, PING, PONG, Stranger, dial, is_closed, open_channel,
+};
+use crate::harness::{Chain, Peer, eventually, funded};
 use std::io::Write;
 use std::time::{Duration, Instant};
 use windlass_channels::{ChannelState, InboundLimits};

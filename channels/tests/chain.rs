@@ -1,8 +1,6 @@
 //! The chain does what it does: reorganisations, a bitcoind that goes away, and sudden deaths.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
 use windlass_channels::{ChannelState, Direction, OpenRequest, PaymentHash, PaymentState};
 
 #[test]

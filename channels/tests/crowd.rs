@@ -1,8 +1,6 @@
 //! More payments at once than a channel carries: each waits for its place.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::Duration;
 use windlass_channels::{FINAL_CLTV_DELTA_USUAL, HoldRequest, Obstacle, PayError, PayLimits, PaymentState, Preimage};
 

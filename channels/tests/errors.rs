@@ -1,8 +1,6 @@
 //! What a user does wrong is told with its culprit, and changes nothing.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat, sat};
 use std::time::Duration;
 use windlass_channels::{
     CloseError, ConnectError, FindError, InvoiceError, Obstacle, OpenError, OpenRequest, PayError, PaymentState,

@@ -1,9 +1,7 @@
 //! Floods of payments over a real channel: what they cost the node is bounded, what is over it leaves no trace, and
 //! its other channels pay meanwhile.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::Duration;
 use windlass_channels::{
     ChannelState, Direction, HoldRequest, PayError, PayLimits, PaymentHash, PaymentState, Preimage,

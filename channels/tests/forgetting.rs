@@ -1,8 +1,6 @@
 //! Completed payments don't pile up in LDK, and making it forget disturbs nobody.
 
-mod harness;
-
-use harness::{COMPLETED_KEPT_MAX, Chain, DEADLINE, Peer, fund, funded, msat};
+use crate::harness::{COMPLETED_KEPT_MAX, Chain, DEADLINE, Peer, fund, funded, msat};
 use std::time::{Duration, Instant};
 use windlass_channels::{ChannelId, ChannelState};
 

@@ -1,8 +1,6 @@
 //! Rapid gossip sync: a snapshot goes into the network graph, and is there after a restart.
 
-mod harness;
-
-use harness::{Chain, Peer};
+use crate::harness::{Chain, Peer};
 use windlass_channels::GossipError;
 
 /// The snapshot of LDK's own tests (four nodes, two channels), of regtest and of `time`.

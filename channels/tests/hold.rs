@@ -1,8 +1,6 @@
 //! Hold invoices at their edges; the contract is in `docs/spec/hold-invoices.md`.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::Duration;
 use windlass_channels::{
     CLAIM_BUFFER_BLOCKS, ChannelState, Direction, HOLD_MARGIN_BLOCKS, Held, HoldError, HoldInvoice, HoldRequest,

@@ -1,10 +1,8 @@
 //! A close by force while payments are in flight: each is resolved on the chain, and the accounts
 //! still add up.
 
-mod harness;
-
-use harness::books::check_statement;
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::books::check_statement;
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::{Duration, Instant};
 use windlass_channels::{
     ArrivalKind, ChannelId, ChannelRecord, Direction, FINAL_CLTV_DELTA_USUAL, HoldRequest, HoldState, PaymentHash,

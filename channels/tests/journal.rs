@@ -1,8 +1,6 @@
 //! The application's journal: every event once, whoever dies.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, eventually, funded};
+use crate::harness::{Chain, DEADLINE, eventually, funded};
 use windlass_channels::Event;
 
 /// What an application keeps: where it is, and what it has seen.

@@ -1,8 +1,6 @@
 //! BOLT 12 between real nodes, and whatever else a user may paste to pay.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

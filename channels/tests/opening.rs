@@ -1,10 +1,8 @@
 //! What stands in the way of an opening, and what must not.
 
-mod harness;
-
-use harness::books::check_open;
-use harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, Stranger, open_channel};
-use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
+use crate::harness::books::check_open;
+use crate::harness::stranger::{ACCEPT_CHANNEL, ERROR, OPEN_CHANNEL, Stranger, open_channel};
+use crate::harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
 use std::sync::Arc;
 use std::time::Duration;
 use windlass_chain::WalletSync;

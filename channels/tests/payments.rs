@@ -1,9 +1,7 @@
 //! Payments beyond a plain invoice: keysend, limits, parts, probes, forwarding for a fee, and sends that can't
 //! succeed.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, funded, msat};
 use std::time::Duration;
 use windlass_channels::{
     Channel, Direction, HoldRequest, HoldState, MaxFee, Obstacle, PayError, PayLimits, Payment, PaymentFailure,

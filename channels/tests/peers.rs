@@ -1,11 +1,9 @@
 //! Peers that are kept, found again, and reached through a proxy that alone knows where they are.
 
-mod harness;
-
+use crate::harness::books::{check_open, check_statement};
+use crate::harness::stranger::Stranger;
+use crate::harness::{Chain, Peer, eventually, funded};
 use bitcoin::constants::ChainHash;
-use harness::books::{check_open, check_statement};
-use harness::stranger::Stranger;
-use harness::{Chain, Peer, eventually, funded};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -115,8 +113,8 @@ fn a_trusted_peers_channel_is_used_at_once() {
     });
     let request = windlass_channels::OpenRequest {
         peer: bob.peer_address(),
-        amount: harness::sat(300_000),
-        push: harness::msat(0),
+        amount: crate::harness::sat(300_000),
+        push: crate::harness::msat(0),
         announce: false,
     };
     let channel = alice.on(|node| async move { node.open_channel(&request).await }).expect("a channel");
@@ -145,8 +143,8 @@ fn several_channels_share_one_transaction_or_none_is_opened() {
     let [alice, bob, carol] = funded(&chain, ["alice", "bob", "carol"]);
     let request = |to: &Peer, amount| windlass_channels::OpenRequest {
         peer: to.peer_address(),
-        amount: harness::sat(amount),
-        push: harness::msat(0),
+        amount: crate::harness::sat(amount),
+        push: crate::harness::msat(0),
         announce: true,
     };
     // Poor has no coins for a reserve, and says no: then there is no channel at all.
@@ -155,7 +153,7 @@ fn several_channels_share_one_transaction_or_none_is_opened() {
     let error = alice.on(|node| async move { node.open_channels(&requests).await }).expect_err("poor refuses");
     assert!(error.to_string().contains("fund me first"), "{error}");
     eventually("nothing is left of it", || alice.node().channels().is_empty().then_some(()));
-    assert_eq!(alice.wallet().balance().spendable(), harness::sat(5_000_000_000));
+    assert_eq!(alice.wallet().balance().spendable(), crate::harness::sat(5_000_000_000));
 
     let requests = [request(&bob, 300_000), request(&carol, 200_000)];
     let channels = alice.on(|node| async move { node.open_channels(&requests).await }).expect("both");

@@ -4,9 +4,7 @@
 //!
 //! `WINDLASS_SEED=n` takes another course, `WINDLASS_ROUNDS=n` a longer one.
 
-mod harness;
-
-use harness::{Chain, DEADLINE, Peer, eventually, fund, msat};
+use crate::harness::{Chain, DEADLINE, Peer, eventually, fund, msat};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;

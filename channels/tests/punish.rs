@@ -1,10 +1,8 @@
 //! A peer that publishes a revoked state loses all of the channel to the other side.
 
-mod harness;
-
+use crate::harness::books::{check_statement, settle};
+use crate::harness::{Chain, Peer, eventually, funded, sat};
 use bitcoin::{Amount, Txid};
-use harness::books::{check_statement, settle};
-use harness::{Chain, Peer, eventually, funded, sat};
 use std::collections::BTreeMap;
 use windlass_channels::{ArrivalKind, Channel, CloseKind};
 use windlass_types::Msat;

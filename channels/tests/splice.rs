@@ -1,11 +1,9 @@
 //! Splices: more into a channel and out of it, while it goes on, on a real bitcoind.
 
-mod harness;
-
+use crate::harness::books::{check_open, check_statement, settle};
+use crate::harness::splices::{locked_in, splice_in};
+use crate::harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
 use bitcoin::{OutPoint, Txid};
-use harness::books::{check_open, check_statement, settle};
-use harness::splices::{locked_in, splice_in};
-use harness::{Chain, Peer, eventually, funded, msat, nobody, sat};
 use windlass_channels::{ChannelId, ChannelState, CloseError, CloseKind, Event, SpliceError, SpliceOut};
 
 const START: u64 = 5_000_000_000;

@@ -1,11 +1,9 @@
 //! Splices where it gets difficult: without confirmations, in reorganisations, two at once, with little in the wallet.
 
-mod harness;
-
+use crate::harness::books::{check_open, check_statement, settle};
+use crate::harness::splices::{locked_in, splice_in};
+use crate::harness::{Chain, Peer, eventually, funded, msat, sat};
 use bitcoin::Txid;
-use harness::books::{check_open, check_statement, settle};
-use harness::splices::{locked_in, splice_in};
-use harness::{Chain, Peer, eventually, funded, msat, sat};
 use windlass_channels::{ChannelState, CloseKind, OpenRequest, SpliceError, SpliceOut};
 
 const START: u64 = 5_000_000_000;

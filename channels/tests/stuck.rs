@@ -1,9 +1,7 @@
 //! A close by force whose commitment pays less than any mempool asks: its child pays for it.
 
-mod harness;
-
-use harness::books::check_statement;
-use harness::{Chain, eventually, funded};
+use crate::harness::books::check_statement;
+use crate::harness::{Chain, eventually, funded};
 use windlass_channels::ArrivalKind;
 
 /// What bitcoind's mempool asks: more than a commitment's 1 sat/vB, less than all else of ours.

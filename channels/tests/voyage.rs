@@ -1,9 +1,7 @@
 //! Channels from the funding to the last satoshi back, on a real bitcoind.
 
-mod harness;
-
-use harness::books::{check_open, check_statement};
-use harness::{Chain, Peer, eventually, funded, msat, sat};
+use crate::harness::books::{check_open, check_statement};
+use crate::harness::{Chain, Peer, eventually, funded, msat, sat};
 use windlass_channels::{ArrivalKind, ChannelRecord, CloseKind};
 use windlass_types::Msat;
 

@@ -1,9 +1,7 @@
 //! Wallet nodes on a real bitcoind, without a federation: on-chain payments and channels.
 
-mod rig;
-
+use crate::rig::{Node, Rig, eventually};
 use bitcoin::Amount;
-use rig::{Node, Rig, eventually};
 use windlass_channels::Event;
 use windlass_node::api::Code;
 use windlass_node::api::events::EventAnswer;

@@ -1,8 +1,6 @@
 //! Payments of all kinds over the API of two wallet nodes on a real bitcoind.
 
-mod rig;
-
-use rig::{Node, Rig, eventually};
+use crate::rig::{Node, Rig, eventually};
 use windlass_node::api::Code;
 use windlass_node::api::payments::{
     ClaimRequest, HoldRequest, HoldState, KeysendRequest, Limits, OfferRequest, PaymentKind, PolicyRequest,

@@ -1,10 +1,8 @@
 //! A wallet node's pegs on a real bitcoind, with the ledger's rules but a federation of one.
 
-mod rig;
-
+use crate::rig::federation::Federation;
+use crate::rig::{Node, Rig, eventually};
 use bitcoin::Amount;
-use rig::federation::Federation;
-use rig::{Node, Rig, eventually};
 use windlass_ledger::Params;
 use windlass_node::api::Code;
 use windlass_node::api::member::{DepositState, PegOutState};

@@ -1,5 +1,4 @@
 //! A real bitcoind on regtest and wallet nodes as tasks of the test's process.
-#![allow(dead_code)] // each test binary uses a part of it
 
 pub mod federation;
 
