@@ -33,13 +33,9 @@ pub struct Http {
 impl Http {
     /// Speaks to `base`, for example `http://127.0.0.1:18884`.
     pub fn new(base: impl Into<String>) -> Self {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .no_proxy()
-            .default_headers(handshake::headers())
-            .build()
-            .expect("a client without TLS needs nothing of the system");
-        Self { base: base.into().trim_end_matches('/').to_owned(), client }
+        let base = base.into().trim_end_matches('/').to_owned();
+        let client = handshake::client(&base, CONNECT);
+        Self { base, client }
     }
 
     /// Where it speaks to.

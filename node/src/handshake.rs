@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use std::time::Duration;
 
 /// A layer for servers: refuses a client that says another version, and tells all which one this is.
 pub async fn serve_one_version(request: Request, next: Next) -> Response {
@@ -25,6 +26,17 @@ pub async fn serve_one_version(request: Request, next: Next) -> Response {
 /// What a client says with each request.
 pub fn headers() -> HeaderMap {
     HeaderMap::from_iter([(axum::http::HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(API_VERSION))])
+}
+
+/// What asks a server at `base` of ours, in so much time to connect: no proxy, and every request says the version. A base with
+/// `https://` is believed with a certificate that this machine's roots vouch for.
+pub fn client(base: &str, connect: Duration) -> reqwest::Client {
+    let builder = || reqwest::Client::builder().connect_timeout(connect).no_proxy().default_headers(headers());
+    // Reading the system's roots takes its time, and fails where there are none: not for who needs none.
+    let trusting = if base.starts_with("https://") { builder().build().ok() } else { None };
+    trusting.unwrap_or_else(|| {
+        builder().tls_certs_only([]).build().expect("a client that trusts nobody needs nothing of the system")
+    })
 }
 
 /// What a client looks at before it reads an answer from `base`.
@@ -53,7 +65,6 @@ mod tests {
     use super::*;
     use crate::client::{Http, MemberClient};
     use axum::{Json, Router, middleware, routing::get};
-    use std::time::Duration;
 
     async fn serve(router: Router) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

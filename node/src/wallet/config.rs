@@ -58,7 +58,7 @@ pub struct WalletConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watchtower: Option<PathBuf>,
     /// Where the map of the Lightning network comes from, beside what peers tell: the base address of a rapid
-    /// gossip sync server (`http://…`). Not on regtest, whose channels no such server knows.
+    /// gossip sync server (`https://…`). Not on regtest, whose channels no such server knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rapid_gossip_sync: Option<String>,
     /// Where bitcoind is. Last, because TOML wants tables last.

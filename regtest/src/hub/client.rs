@@ -23,13 +23,9 @@ pub struct HubClient {
 impl HubClient {
     /// Speaks to the hub at `api`, for example `http://127.0.0.1:21021`.
     pub fn new(api: impl Into<String>) -> Self {
-        let client = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .no_proxy()
-            .default_headers(handshake::headers())
-            .build()
-            .expect("a client without TLS needs nothing of the system");
-        Self { api: api.into(), client }
+        let api = api.into();
+        let client = handshake::client(&api, CONNECT);
+        Self { api, client }
     }
 
     /// Speaks to the hub whose file this is.
