@@ -44,7 +44,7 @@ interop *SCENARIOS: (_with-bitcoind "tests/interop/run all " + SCENARIOS)
 # beside ldk-node in one run; it takes options (`just bench channels --help`), and `long` or `restart`.
 bench NAME="all" *OPTIONS: (_with-bitcoind "tests/bench " + NAME + " " + OPTIONS)
 
-# Let libFuzzer run on a decoder, or on each in turn, for so many seconds (needs a nightly compiler). Names: fuzz/README.md.
+# Let libFuzzer run on a decoder, or on each in turn, for so many seconds. Names: fuzz/README.md.
 fuzz TARGET="all" SECONDS="60":
     fuzz/run {{ TARGET }} {{ SECONDS }}
 
