@@ -1,6 +1,7 @@
 //! Rows for people and for programs.
 
 use crate::protocol::{Impl, Ran, Shape};
+use crate::syncs::Syncs;
 use anyhow::{Context as _, Result};
 use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use serde_json::{Map, Value, json};
@@ -95,6 +96,11 @@ impl Report {
         let file = fs::File::create(path).with_context(|| path.display().to_string())?;
         println!("channels ({} cores, {}, {} build; rows in {})", cores(), cpu(), profile(), path.display());
         println!("one ECDSA verification on an idle core: {:.1} us", verification_us());
+        if !Syncs::can_count() {
+            println!(
+                "syncs are not counted: no trace points here (as root: mount -t tracefs none /sys/kernel/tracing)"
+            );
+        }
         Ok(Self(file))
     }
 

@@ -12,6 +12,11 @@ const CALLS: [&str; 2] = ["sys_enter_fdatasync", "sys_enter_fsync"];
 pub struct Syncs(Vec<Counter>);
 
 impl Syncs {
+    /// Whether the kernel's trace points can be seen.
+    pub fn can_count() -> bool {
+        CALLS.iter().all(|call| std::fs::exists(format!("{TRACEPOINTS}/{call}/id")).unwrap_or(false))
+    }
+
     /// Counts from now on, in all threads.
     pub fn start() -> Option<Self> {
         let mut counters = Vec::new();
