@@ -172,6 +172,23 @@ pub(crate) const ANSWERS: &[Form] = &[
             r#":1","value_sat":6,"script":"5120"},"batch":null}"#
         ),
     ),
+    (
+        json::<Vec<windlass_light::EpochLink>>,
+        r#"[{"header":"00","certificate":"00","epoch":"00","proof":"00"}]"#,
+    ),
+    (
+        json::<member::Enrolment>,
+        concat!(
+            r#"{"chain":""#,
+            zeros!(),
+            r#"","member":"f1","identity":""#,
+            zeros!(),
+            r#"","consent":""#,
+            zeros!(),
+            zeros!(),
+            r#""}"#
+        ),
+    ),
 ];
 
 /// All of them see the bytes; true if one takes them.

@@ -4,6 +4,7 @@ use crate::block::{MAX_HEADER_BYTES, MAX_TRANSACTION_BYTES};
 use crate::checked::Checked;
 use crate::exec::{InvariantError, Work, as_tx_error};
 use crate::inputs::{BitcoinInputs, InputsError};
+use crate::members::{EpochRecord, NewestEpoch};
 use crate::proposal::ParamsRecord;
 use crate::script::{self, ScriptError};
 use crate::state::{ChangeSet, StateError, StateRead, encode};
@@ -136,6 +137,10 @@ pub fn genesis_state(genesis: &Genesis) -> (ChangeSet, Header) {
     changes.put(keys::TOTALS.to_vec(), encode(&Totals::default()));
     // L80: the genesis's dials are in force at first.
     changes.put(keys::PARAMS.to_vec(), encode(&ParamsRecord::first(&genesis.params)));
+    // L87: so are its members.
+    let epoch = EpochRecord::first(genesis);
+    changes.put(keys::NEWEST_EPOCH.to_vec(), encode(&NewestEpoch { number: epoch.number, first: epoch.first }));
+    changes.put(keys::epoch(epoch.number), encode(&epoch));
     // L12: the federation's bare key is its own, too.
     if let Ok(key) = script::x_only(&genesis.treasury_key) {
         let bare = ScriptBuf::new_p2tr_tweaked(TweakedPublicKey::dangerous_assume_tweaked(key));

@@ -436,7 +436,7 @@ fn thread_net() -> (Net, Block) {
 
 #[test]
 fn ids_are_pinned() {
-    // Encodings of version 3: a change here is a new version of the rules.
+    // Encodings of version 4: a change here is a new version of the rules.
     let net = Net::new();
     let (chain, from, fee) = (crate::testkit::genesis().chain_id(), account(1), sat(1));
     let (asset, expiry) = (windlass_types::AssetId([3; 32]), Some(windlass_types::SideHeight::new(9)));
@@ -453,13 +453,13 @@ fn ids_are_pinned() {
         net.tip.digest(),
     ];
     let pinned = [
-        "7ce49209793a3c72942982aeb872ecc21898373a199b61e6f3320d7860a78300",
-        "8c7fad24a3d0fcd7e3fe92d9e17b9972604a23dd151ba9392ad24e8f2450e04b",
-        "a881113a9d50d7f52a8268da326a206c5e550e3805d6524677123976f1032854",
-        "ec53c19ab187ee843f9163d9cb574f36fe4f90d4a0294dc320d7a9fb425a69a5",
-        "165045485be5222942a508dc75ed4975956229543edd2cdacdc3a1983e106376",
-        "965fee772f9502adac6d4437ef9b3ca7536167ab5c3144d8bddbe4edc0b62ebe",
-        "6b3b4ef8bdb1183b4ea68794822949597ae6ced4dc5a53e2084e627a181a0e5c",
+        "dbb61360917d6ac5f9a768fe48af3713cf7a5865415774c8c5850029673c9e06",
+        "b9066e245de248369aeda2519883817e4ba050cea08c9bdcbcf8e014718e68f8",
+        "9700d73f97c806350e4c355768212b0a06e33cdfd0130c7190096a8ceb84c607",
+        "399e61785e4c7760a975142010dc4e975be3c9bc90b78f7cec644543bd09007a",
+        "3ff3ce23f03cc95718ac20964f94623843672f71ce8955d0ea58f5d65a89efdc",
+        "8705042a21a40a3321b7374c9eabca763373c1320272c24902f899e0f74e045b",
+        "e702a388dbc497c5e8bba5e6671dda2094f7c7a6ead73940f8006a881beda1a1",
     ];
     assert_eq!(found.map(|digest| digest.to_string()), pinned);
 }

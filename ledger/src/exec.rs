@@ -3,6 +3,7 @@
 use crate::apply::{Applied, ApplyError};
 use crate::inputs::BitcoinInputs;
 use crate::issue::Flow;
+use crate::members::NewestEpoch;
 use crate::proposal::ParamsRecord;
 use crate::record::{Account, Totals};
 use crate::state::{ChangeSet, Entry, StateError, StateRead, encode};
@@ -76,6 +77,8 @@ pub(crate) struct Work<'a> {
     pub(crate) leaves: Vec<Digest>,
     pub(crate) ids: Vec<Digest>,
     before: Totals,
+    /// As the parent's state has it.
+    newest_epoch: NewestEpoch,
     /// As the parent's state has it, and as this block begins.
     params: [ParamsRecord; 2],
     view: &'a dyn StateRead,
@@ -109,6 +112,7 @@ impl<'a> Work<'a> {
         let totals = query::totals(view)?;
         let height = parent.height.next().ok_or(ApplyError::Height(parent.height))?;
         let before = query::params(view)?;
+        let newest_epoch = query::newest_epoch(view)?;
         // L85: before anything else of the block.
         let mut in_force = before.clone();
         in_force.activate(height, parent.anchor);
@@ -128,6 +132,7 @@ impl<'a> Work<'a> {
             leaves: Vec::new(),
             ids: Vec::new(),
             before: totals,
+            newest_epoch,
             view,
             changes: ChangeSet::default(),
         };
@@ -140,6 +145,7 @@ impl<'a> Work<'a> {
         if before.since != begun.since {
             self.receipts.push(Receipt::ParamsChanged { number: begun.proposals });
         }
+        self.note_epoch(self.newest_epoch);
     }
 
     /// Forgets what was done since the beginning.

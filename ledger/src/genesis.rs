@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use windlass_types::{BlockRef, ChainId, ChainNetwork, Digest};
 
 /// The version of the rules that this crate knows.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// Everything that a sidechain starts from. Its hash is the chain's id.
 #[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ impl Genesis {
         ChainId(Digest::tagged("Windlass/genesis", &[&crate::state::encode(self)]))
     }
 
-    /// The members' identities, in their order: what certificates are checked against.
+    /// The members' identities at first, in their order. Those in force stand in the state (L87).
     pub fn identities(&self) -> Vec<[u8; 32]> {
         self.members.iter().map(|member| member.identity).collect()
     }

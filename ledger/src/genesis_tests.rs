@@ -57,7 +57,7 @@ fn each_wrong_field_is_named() {
 fn each_field_is_in_the_chains_id() {
     let base = genesis();
     let edits: [&dyn Fn(&mut Genesis); 8] = [
-        &|g| g.version = 4,
+        &|g| g.version = 5,
         &|g| g.network = ChainNetwork::Signet,
         &|g| g.members.swap(0, 1),
         &|g| g.threshold = 4,

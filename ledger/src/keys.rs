@@ -22,6 +22,10 @@ pub const CHAIN: &[u8] = b"sC";
 pub const TOTALS: &[u8] = b"sT";
 /// The dials in force, and the change that is pending.
 pub const PARAMS: &[u8] = b"sF";
+/// The newest epoch of the members; it may be to come.
+pub const NEWEST_EPOCH: &[u8] = b"sE";
+/// The members, by epoch.
+pub const EPOCHS: &[u8] = b"sM";
 /// The federation's coin.
 pub const TREASURY: &[u8] = b"sc";
 /// The id of the batch in flight.
@@ -56,6 +60,11 @@ fn join(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         key.extend_from_slice(part);
     }
     key
+}
+
+/// The members of an epoch.
+pub fn epoch(number: u64) -> Vec<u8> {
+    join(EPOCHS, &[&number.to_be_bytes()])
 }
 
 /// An account.

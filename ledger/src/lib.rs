@@ -28,6 +28,7 @@ mod identity;
 mod inputs;
 mod issue;
 pub mod keys;
+mod members;
 mod nonces;
 mod params;
 mod policy;
@@ -74,6 +75,7 @@ pub use exec::InvariantError;
 pub use genesis::{Genesis, GenesisError, GenesisMember, MAX_MEMBERS, VERSION};
 pub use identity::{ENDORSEMENT_NAMESPACE, endorsed};
 pub use inputs::{BitcoinBlockFacts, BitcoinInputs, InputsError, MAX_INPUT_BLOCKS, Spend, bitcoin_inputs, watched};
+pub use members::{EpochOrigin, EpochRecord, Membership, NewestEpoch, SETTLED_BLOCKS, enrolment};
 pub use nonces::{NONCE_WINDOW, NonceError, Nonces};
 pub use params::{
     DIALS, DialChange, FIXED_DIALS, MAX_BATCH_ITEMS, MAX_CHANGE_DELAY_BLOCKS, MIN_CHANGE_DELAY_BLOCKS, Params,

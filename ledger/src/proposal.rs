@@ -5,6 +5,7 @@
 
 use crate::exec::Work;
 use crate::identity::endorsed;
+use crate::members::{Membership, check_replacement};
 use crate::params::{DialChange, FIXED_DIALS, Params};
 use crate::state::encode;
 use crate::tx_error::TxError;
@@ -40,8 +41,20 @@ pub enum ParamsChange {
         /// All dials.
         params: Params,
     } = 0,
-    /// The change that is pending does not come.
+    /// What is pending does not come: dials, and members if there is time left to drop them (L88).
     Cancel = 1,
+    /// From the block of this height on, a member has another identity. Takes the place of such a change that is
+    /// pending (L87).
+    Replace {
+        /// The first block that the new identity is in force for.
+        height: SideHeight,
+        /// The member's index.
+        member: u16,
+        /// Its new identity.
+        identity: [u8; 32],
+        /// By that identity, over [`enrolment`](crate::enrolment).
+        consent: [u8; 64],
+    } = 2,
 }
 
 /// A member's word under a proposal.
@@ -134,6 +147,23 @@ pub enum ProposalError {
     /// The dials are those in force.
     #[error("nothing changes: these parameters are in force (to drop a pending change, cancel it)")]
     Unchanged,
+    /// A replacement of nobody.
+    #[error("there is no member {0}")]
+    NoSuchMember(u16),
+    /// An identity that is a member's, or was one's.
+    #[error("the identity {0} is a member's, or was: a new one never had a place")]
+    UsedIdentity(String),
+    /// The new identity did not agree.
+    #[error("the identity {0} did not sign that it takes this member's place on this chain")]
+    Consent(String),
+    /// Too late to drop or to change an epoch.
+    #[error("epoch {epoch} begins at block {first}: that is too near to change")]
+    Settled {
+        /// The epoch.
+        epoch: u64,
+        /// Its first block.
+        first: SideHeight,
+    },
     /// There is nothing to cancel.
     #[error("there is no pending change to cancel")]
     NothingPending,
@@ -161,11 +191,17 @@ impl Proposal {
     }
 
     /// Whether a block of height `height` could take it, if enough members signed: L81 to L84, but for the
-    /// signatures. `record` is of the state before the block.
+    /// signatures. `record` and `membership` are of the state before the block.
     ///
     /// # Errors
     /// The rule that it breaks.
-    pub fn check(&self, genesis: &Genesis, record: &ParamsRecord, height: SideHeight) -> Result<(), ProposalError> {
+    pub fn check(
+        &self,
+        genesis: &Genesis,
+        record: &ParamsRecord,
+        membership: &Membership,
+        height: SideHeight,
+    ) -> Result<(), ProposalError> {
         // L81: each number once, one after the other.
         let (expected, found) = (record.proposals.saturating_add(1), self.number);
         if found != expected {
@@ -173,8 +209,19 @@ impl Proposal {
         }
         match &self.change {
             // L84: only what is pending can be dropped.
-            ParamsChange::Cancel if record.pending.is_none() => Err(ProposalError::NothingPending),
-            ParamsChange::Cancel => Ok(()),
+            ParamsChange::Cancel if record.pending.is_some() => Ok(()),
+            ParamsChange::Cancel => match &membership.next {
+                None => Err(ProposalError::NothingPending),
+                // L88: not any more.
+                Some(next) if next.is_settled(height) => {
+                    Err(ProposalError::Settled { epoch: next.number, first: next.first })
+                }
+                Some(_) => Ok(()),
+            },
+            ParamsChange::Replace { height: at, member, identity, consent } => {
+                check_replacement(genesis.chain_id(), membership, height, (*member, identity, consent))?;
+                check_height(record, height, *at)
+            }
             ParamsChange::Set { height: at, params } => {
                 check_params(genesis, record, params)?;
                 check_height(record, height, *at)
@@ -186,7 +233,7 @@ impl Proposal {
     ///
     /// # Errors
     /// What is wrong with the signatures.
-    pub fn verify_signatures(&self, genesis: &Genesis) -> Result<(), ProposalError> {
+    pub fn verify_signatures(&self, genesis: &Genesis, membership: &Membership) -> Result<(), ProposalError> {
         let (found, needed) = (self.signatures.len(), genesis.proposal_threshold());
         if found < needed {
             return Err(ProposalError::Signatures { found, needed });
@@ -194,9 +241,10 @@ impl Proposal {
         let digest = self.digest(genesis.chain_id());
         let mut last = None;
         for MemberSignature { member, signature } in &self.signatures {
-            let known = genesis.members.get(usize::from(*member)).filter(|_| last < Some(*member));
+            let identities = &membership.in_force.identities;
+            let known = identities.get(usize::from(*member)).filter(|_| last < Some(*member));
             let known = known.ok_or(ProposalError::Signer(*member))?;
-            if !endorsed(&known.identity, &digest.0, signature) {
+            if !endorsed(known, &digest.0, signature) {
                 return Err(ProposalError::Signature(*member));
             }
             last = Some(*member);
@@ -277,11 +325,12 @@ impl DepositBounds {
 }
 
 impl Work<'_> {
-    /// L81 to L84: takes a proposal. It costs nothing: who sent it does not matter, who signed does.
+    /// L81 to L84, L87: takes a proposal. It costs nothing: who sent it does not matter, who signed does.
     pub(crate) fn propose(&mut self, id: Digest, proposal: &Proposal) -> Result<(), TxError> {
         let refused = |error: ProposalError| TxError::from(error);
-        proposal.check(self.genesis, &self.in_force, self.height).map_err(refused)?;
-        proposal.verify_signatures(self.genesis).map_err(refused)?;
+        let membership = self.membership()?;
+        proposal.check(self.genesis, &self.in_force, &membership, self.height).map_err(refused)?;
+        proposal.verify_signatures(self.genesis, &membership).map_err(refused)?;
         let number = proposal.number;
         self.in_force.proposals = number;
         let height = match &proposal.change {
@@ -293,7 +342,15 @@ impl Work<'_> {
             }
             ParamsChange::Cancel => {
                 self.in_force.pending = None;
+                // L88: a settled epoch comes all the same.
+                if membership.next.as_ref().is_some_and(|next| !next.is_settled(self.height)) {
+                    self.drop_next_epoch(&membership);
+                }
                 None
+            }
+            ParamsChange::Replace { height, member, identity, .. } => {
+                self.replace(&membership, proposal, (*member, *identity, *height));
+                Some(*height)
             }
         };
         self.receipts.push(Receipt::Proposed { id, number, height });

@@ -1,12 +1,13 @@
 //! Reads the state.
 
 use crate::asset::AssetRecord;
+use crate::members::{EpochRecord, Membership, NewestEpoch};
 use crate::proposal::ParamsRecord;
 use crate::record::{Account, BatchRecord, Breach, DepositRecord, PegOutRecord, Revealed, Totals, TreasuryCoin};
 use crate::state::{StateError, StateRead, decode, read, read_required};
 use crate::{Anchor, Batch, Header, Params, keys};
 use bitcoin::{Amount, OutPoint};
-use windlass_types::{AccountId, AssetId, BtcHeight, Digest};
+use windlass_types::{AccountId, AssetId, BtcHeight, Digest, SideHeight};
 
 /// The newest header.
 ///
@@ -39,6 +40,53 @@ pub fn params(view: &dyn StateRead) -> Result<ParamsRecord, StateError> {
 pub fn next_params(view: &dyn StateRead) -> Result<Params, StateError> {
     let height = tip(view)?.height;
     Ok(params(view)?.at(height.next().unwrap_or(height)).clone())
+}
+
+/// The newest epoch of the members that the state knows of; it may be to come.
+///
+/// # Errors
+/// State could not be read, or is empty.
+pub fn newest_epoch(view: &dyn StateRead) -> Result<NewestEpoch, StateError> {
+    read_required(view, keys::NEWEST_EPOCH)
+}
+
+/// The epoch of the block of height `height`, which is not before the state's newest (L87).
+///
+/// # Errors
+/// State could not be read, or is empty.
+pub fn epoch_at(view: &dyn StateRead, height: SideHeight) -> Result<u64, StateError> {
+    let newest = newest_epoch(view)?;
+    // One epoch is to come at most.
+    Ok(if newest.first <= height { newest.number } else { newest.number.saturating_sub(1) })
+}
+
+/// The members of all epochs, the one to come included, oldest first.
+///
+/// # Errors
+/// State could not be read.
+pub fn epochs(view: &dyn StateRead) -> Result<Vec<EpochRecord>, StateError> {
+    view.scan(keys::EPOCHS)?.iter().map(|(key, value)| decode(key, value)).collect()
+}
+
+/// The members for the block after the state's newest, and those to come.
+///
+/// # Errors
+/// State could not be read, or is empty.
+pub fn membership(view: &dyn StateRead) -> Result<Membership, StateError> {
+    let height = tip(view)?.height;
+    membership_at(view, height.next().unwrap_or(height))
+}
+
+pub(crate) fn membership_at(view: &dyn StateRead, height: SideHeight) -> Result<Membership, StateError> {
+    let number = epoch_at(view, height)?;
+    let mut epochs = epochs(view)?;
+    let later = epochs.split_off(epochs.partition_point(|epoch| epoch.number <= number));
+    let in_force = epochs.pop().ok_or_else(|| StateError::Missing(hex::encode(keys::epoch(number))))?;
+    let mut former: Vec<[u8; 32]> = epochs.into_iter().flat_map(|epoch| epoch.identities).collect();
+    former.retain(|identity| !in_force.identities.contains(identity));
+    former.sort_unstable();
+    former.dedup();
+    Ok(Membership { in_force, next: later.into_iter().next(), former })
 }
 
 /// An account; one that never got anything is empty.

@@ -50,6 +50,11 @@ pub enum Receipt {
         /// How many proposals had been taken by then.
         number: u64,
     },
+    /// An epoch of the members began with this block: one of them has another identity.
+    EpochBegan {
+        /// Its number.
+        epoch: u64,
+    },
     /// An asset was issued, or more of it.
     Issued {
         /// The transaction.

@@ -14,7 +14,7 @@ use commonware_utils::ordered::Set;
 use commonware_utils::sys_rng;
 use windlass_types::{ChainId, Digest};
 
-/// The epoch of agreement. The list of members is fixed by the genesis, so there is one.
+/// The first epoch of agreement: the genesis's members.
 pub const EPOCH: Epoch = Epoch::zero();
 
 /// Finalize votes of a quorum.
@@ -34,20 +34,29 @@ pub enum CommitteeError {
     Twice,
 }
 
-/// A list of members.
+/// The members of one epoch.
 #[derive(Debug, Clone)]
 pub struct Committee {
+    epoch: Epoch,
     /// In the order of the genesis.
     keys: Vec<PublicKey>,
     sorted: Set<PublicKey>,
 }
 
 impl Committee {
-    /// Of these ed25519 keys, in the order of the genesis.
+    /// Of these ed25519 keys, in the order of the genesis, in the first epoch.
     ///
     /// # Errors
     /// There are none, one is no key, or one is there twice.
     pub fn new(identities: &[[u8; 32]]) -> Result<Self, CommitteeError> {
+        Self::of_epoch(EPOCH.get(), identities)
+    }
+
+    /// As [`Self::new`], in any epoch: votes of another one are none of theirs.
+    ///
+    /// # Errors
+    /// There are none, one is no key, or one is there twice.
+    pub fn of_epoch(epoch: u64, identities: &[[u8; 32]]) -> Result<Self, CommitteeError> {
         if identities.is_empty() {
             return Err(CommitteeError::Empty);
         }
@@ -57,7 +66,12 @@ impl Committee {
             .map(|(index, identity)| PublicKey::decode(identity.to_vec()).map_err(|_| CommitteeError::Key(index)))
             .collect::<Result<Vec<_>, _>>()?;
         let sorted = Set::try_from(keys.clone()).map_err(|_| CommitteeError::Twice)?;
-        Ok(Self { keys, sorted })
+        Ok(Self { epoch: Epoch::new(epoch), keys, sorted })
+    }
+
+    /// The epoch that their votes are of.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// How many they are.
@@ -124,7 +138,7 @@ pub(crate) fn voters(committee: &Committee, votes: &Votes) -> Vec<u16> {
 
 /// Whether they are a quorum's, and signed.
 pub fn votes_hold(committee: &Committee, chain: ChainId, votes: &Votes) -> bool {
-    votes.epoch() == EPOCH
+    votes.epoch() == committee.epoch
         && !votes.view().is_zero()
         && votes.verify(&mut sys_rng(), &committee.verifier(chain), &Sequential)
 }

@@ -1,6 +1,7 @@
 //! The light client: checks what a sidechain proves, from its genesis alone. No I/O, no clock, no state.
 //!
 //! - [`verify_header`], [`verify_block`]: a quorum of the members has made this block final.
+//! - [`Epochs`]: who the members are, from epoch to epoch; a quorum of one hands on to the next.
 //! - [`ProofFile`]: under such a header, what an account has, that there is no such account, any other
 //!   entry of the state, or that a transaction is in the block.
 //!
@@ -9,10 +10,12 @@
 
 mod certificate;
 pub mod committee;
+mod epochs;
 mod proof;
 
 pub use certificate::{
     Certificate, CertificateError, MAX_DESCENDANTS, signers, verify_block, verify_header, verify_with,
 };
 pub use committee::CommitteeError;
+pub use epochs::{EpochLink, Epochs, LinkError, MAX_LINKS};
 pub use proof::{Claim, FORMAT, Fact, HexBytes, ProofError, ProofFile, Proven, VERSION};

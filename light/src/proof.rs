@@ -1,7 +1,7 @@
 //! Proof files: a fact of the sidechain that anyone checks with the genesis and no connection.
 
-use crate::certificate::{CertificateError, verify_header};
-use crate::committee::Committee;
+use crate::certificate::CertificateError;
+use crate::epochs::{EpochLink, Epochs, LinkError, MAX_LINKS};
 use serde::{Deserialize, Serialize};
 use windlass_ledger::{
     Account, DecodeError, Genesis, Header, Inclusion, ParamsRecord, Transaction, genesis_state, keys, smt,
@@ -17,7 +17,7 @@ const UNITS_BYTES: usize = 65;
 pub const FORMAT: &str = "windlass-proof";
 
 /// The version of proof files that this reads and writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A fact, the header that it stands under, and the votes that made the header final.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct ProofFile {
     pub version: u32,
     /// The chain.
     pub chain: ChainId,
+    /// From the genesis's members to those of the header, one for each epoch in between.
+    pub links: Vec<EpochLink>,
     /// The header's canonical encoding.
     #[serde(with = "hex::serde")]
     pub header: Vec<u8>,
@@ -90,9 +92,15 @@ pub enum ProofError {
     /// The header is not final.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// An epoch's members don't hand on to the next one's.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// A block 0 that is not the genesis's.
     #[error("the proof's block 0 is not the genesis block of the chain {0}")]
     GenesisBlock(ChainId),
+    /// More links than the header needs.
+    #[error("the proof has links to epochs that begin after block {0}")]
+    TooManyLinks(SideHeight),
     /// The fact does not hang under the header.
     #[error("block {0} is final, but does not say what the proof claims")]
     Claim(SideHeight),
@@ -113,6 +121,8 @@ pub struct Proven {
     pub header: Header,
     /// Who signed that it is final, by their index in the genesis; nobody for the genesis block.
     pub signers: Vec<u16>,
+    /// The epoch of the members that signed: how many changes of them the proof shows.
+    pub epoch: u64,
     /// The fact.
     pub fact: Fact,
 }
@@ -133,16 +143,23 @@ pub enum Fact {
 }
 
 impl ProofFile {
-    /// Makes a file; `certificate` is empty for the genesis block.
+    /// Makes a file of the genesis's epoch; `certificate` is empty for the genesis block.
     pub fn new(header: &Header, certificate: Vec<u8>, claim: Claim) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             chain: header.chain,
+            links: Vec::new(),
             header: borsh::to_vec(header).expect("writing to a vector does not fail and no length reaches u32"),
             certificate,
             claim,
         }
+    }
+
+    /// With the links of all epochs up to the header's.
+    #[must_use]
+    pub fn with_links(self, links: Vec<EpochLink>) -> Self {
+        Self { links, ..self }
     }
 
     /// Reads a file.
@@ -178,22 +195,31 @@ impl ProofFile {
                 return Err(ProofError::OtherChain { expected, found });
             }
         }
-        let signers = self.finality(genesis, &header)?;
+        let (signers, epoch) = self.finality(genesis, &header)?;
         let fact = self.claim.verify(&header)?;
-        Ok(Proven { header, signers, fact })
+        Ok(Proven { header, signers, epoch, fact })
     }
 
-    fn finality(&self, genesis: &Genesis, header: &Header) -> Result<Vec<u16>, ProofError> {
-        let chain = genesis.chain_id();
+    fn finality(&self, genesis: &Genesis, header: &Header) -> Result<(Vec<u16>, u64), ProofError> {
         if header.height == SideHeight::default() {
             // Nobody votes for it: it follows from the genesis.
             let (_, first) = genesis_state(genesis);
-            let holds = *header == first && self.certificate.is_empty();
-            return if holds { Ok(Vec::new()) } else { Err(ProofError::GenesisBlock(chain)) };
+            let holds = *header == first && self.certificate.is_empty() && self.links.is_empty();
+            return if holds { Ok((Vec::new(), 0)) } else { Err(ProofError::GenesisBlock(genesis.chain_id())) };
         }
-        let committee =
-            Committee::new(&genesis.identities()).map_err(|error| CertificateError::Members(error.to_string()))?;
-        Ok(verify_header(&committee, chain, header, &self.certificate)?)
+        if self.links.len() > MAX_LINKS {
+            return Err(malformed("list of links", format!("{} of them", self.links.len())));
+        }
+        let mut epochs = Epochs::of_genesis(genesis).map_err(|error| CertificateError::Members(error.to_string()))?;
+        for link in &self.links {
+            epochs.cross(link)?;
+        }
+        let (first, committee) = epochs.newest();
+        if header.height < first {
+            return Err(ProofError::TooManyLinks(header.height));
+        }
+        let epoch = committee.epoch().get();
+        Ok((epochs.verify_header(header, &self.certificate)?, epoch))
     }
 }
 

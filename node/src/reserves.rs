@@ -7,7 +7,6 @@ use windlass_chain::Bitcoind;
 use windlass_ledger::Genesis;
 use windlass_peg::anchors::{self, AnchorsReport};
 use windlass_peg::reserves::{CheckError, Recount, ReservesReport};
-use windlass_sidechain::verify_block;
 use windlass_types::ChainId;
 
 /// Replays all blocks that the member serves and compares with the bitcoind's coins. `wanted`
@@ -57,17 +56,17 @@ pub async fn replay(member: &MemberClient, wanted: Option<ChainId>) -> Result<Re
     if let Some(wanted) = wanted.filter(|wanted| *wanted != chain) {
         return Err(ApiError::conflict(format!("the member serves the chain {chain}, not {wanted}")));
     }
-    let identities = genesis.identities();
-    let mut recount = Recount::new(genesis).map_err(ApiError::failed)?;
+    let mut recount = Recount::new(genesis.clone()).map_err(ApiError::failed)?;
     while let Some(next) = recount.tip().height.next() {
         let answers = member.blocks(next, PAGE_MAX).await?;
         if answers.is_empty() {
             break;
         }
+        let epochs = member.epochs(&genesis).await?;
         for answer in &answers {
             let (block, certificate) =
                 read_block(answer).map_err(|reason| ApiError::failed(format!("the member's blocks: {reason}")))?;
-            let certified = |block: &_| verify_block(&identities, chain, block, &certificate);
+            let certified = |block: &_| epochs.verify_block(block, &certificate);
             recount.push(&block, certified).map_err(|error| {
                 let source = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
                 ApiError::failed(format!("{error}{source}"))

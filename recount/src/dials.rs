@@ -60,6 +60,8 @@ impl Dials {
         }
         self.pending = match &proposal.change {
             ParamsChange::Cancel => None,
+            // Who votes moves no coins.
+            ParamsChange::Replace { .. } => self.pending.take(),
             ParamsChange::Set { height: at, params } => {
                 if at.get() < height.get().saturating_add(self.params.change_delay_blocks.into()) {
                     return Err(TxFault::Proposal("comes sooner than its delay"));

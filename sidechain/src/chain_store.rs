@@ -3,7 +3,10 @@
 
 use crate::tree::Tip;
 use std::sync::{Arc, PoisonError, RwLock};
-use windlass_ledger::{Applied, Block, DecodeError, Genesis, Header, StateError, StateRead, genesis_state, query};
+use windlass_ledger::{
+    Applied, Block, DecodeError, Genesis, Header, Overlay, StateError, StateRead, genesis_state, keys, query, smt,
+};
+use windlass_light::EpochLink;
 use windlass_store::{Snapshot, Store, StoreError, Writes};
 use windlass_types::{ChainId, Digest, SideHeight};
 
@@ -12,10 +15,12 @@ const BLOCKS: &str = "blocks";
 const CERTIFICATES: &str = "certificates";
 const RECEIPTS: &str = "receipts";
 const TRANSACTIONS: &str = "transactions";
+/// How each epoch of the members follows from the one before, by its number.
+const LINKS: &str = "links";
 const META: &str = "meta";
 
 /// All of them.
-pub(crate) const TABLES: [&str; 6] = [STATE, BLOCKS, CERTIFICATES, RECEIPTS, TRANSACTIONS, META];
+pub(crate) const TABLES: [&str; 7] = [STATE, BLOCKS, CERTIFICATES, RECEIPTS, TRANSACTIONS, META, LINKS];
 const CHAIN: &[u8] = b"chain";
 
 /// Why the finalised chain can't be read or written.
@@ -193,6 +198,23 @@ impl ChainStore {
         Ok(Some(Location { height, index: u32::from_be_bytes(index) }))
     }
 
+    /// How the members of each epoch follow from those before, from the genesis to the epoch of the block after the
+    /// newest: what a light client needs beside the genesis.
+    ///
+    /// # Errors
+    /// The store fails, or an entry is damaged.
+    pub fn links(&self) -> Result<Vec<EpochLink>, ChainStoreError> {
+        let rows = self.store.snapshot(LINKS)?.scan(&[])?;
+        let link = |(_, bytes): &(Vec<u8>, Vec<u8>)| {
+            borsh::from_slice(bytes).map_err(|error: std::io::Error| ChainStoreError::Damaged {
+                what: "a link between epochs",
+                height: self.tip().height,
+                reason: error.to_string(),
+            })
+        };
+        rows.iter().map(link).collect()
+    }
+
     /// Writes `blocks`, which follow the tip, in one durable commit. Blocks for an fsync.
     ///
     /// # Errors
@@ -217,13 +239,37 @@ impl ChainStore {
                 place.extend_from_slice(&index.to_be_bytes());
                 writes.add_put(TRANSACTIONS, id.as_bytes(), &place);
             }
-            at = Tip::new(*header, at.view);
+            let after: Arc<dyn StateRead> = Arc::new(Overlay::new(at.view, entry.applied.changes.clone()));
+            if let Some((number, link)) = link_after(entry, &*after)? {
+                writes.add_put(LINKS, &number.to_be_bytes(), &link);
+            }
+            at = Tip::new(*header, after);
         }
         self.store.commit(writes)?;
         let tip = read_tip(&self.store)?;
         *self.tip.write().unwrap_or_else(PoisonError::into_inner) = tip;
         Ok(())
     }
+}
+
+/// If the block is an epoch's last: the next one's number, and how its members follow. `view` is the state after it;
+/// later states prove the same, but under headers that the next epoch's members make final.
+fn link_after(entry: &Finalised, view: &dyn StateRead) -> Result<Option<(u64, Vec<u8>)>, ChainStoreError> {
+    let newest = query::newest_epoch(view)?;
+    let header = &entry.block.header;
+    if header.height.next() != Some(newest.first) || newest.number == 0 {
+        return Ok(None);
+    }
+    let key = keys::epoch(newest.number);
+    let epoch = view.get(&key)?.ok_or_else(|| StateError::Missing(hex::encode(&key)))?;
+    let encoded = "writing to a vector does not fail and no length reaches u32";
+    let link = EpochLink {
+        header: borsh::to_vec(header).expect(encoded),
+        certificate: entry.certificate.clone(),
+        epoch,
+        proof: borsh::to_vec(&smt::prove(view, &key)?).expect(encoded),
+    };
+    Ok(Some((newest.number, borsh::to_vec(&link).expect(encoded))))
 }
 
 fn put_changes(writes: &mut Writes, changes: &windlass_ledger::ChangeSet) {

@@ -50,9 +50,10 @@ pub struct Peer {
 pub struct MemberConfig {
     /// This member's secret.
     pub seed: IdentitySeed,
-    /// All members, this one included, in the order of the genesis: a member's index is its place
-    /// here.
+    /// All members of the genesis, this one's place included, in its order.
     pub members: Vec<Peer>,
+    /// This member's place there: its index. Its identity may be another one by now than in the genesis.
+    pub place: u16,
     /// Where this member listens.
     pub listen: SocketAddr,
     /// Where this member keeps its chain and its journal. Must be the directory given to

@@ -1,6 +1,7 @@
 //! What the parts of a running member share, and the steps that they have in common. No engine.
 
 use crate::beacon::Beacon;
+use crate::committees::{Committees, Roster};
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
 use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
@@ -9,14 +10,15 @@ use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::proofs::{ForkError, ForkProof, Proofs};
 use crate::signatures::Signatures;
 use crate::tree::{Branch, Tree};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use commonware_cryptography::ed25519::PublicKey;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 use windlass_ledger::{
     Admission, Applied, ApplyError, BitcoinInputs, Block, BlockError, Checked, DecodeError, Genesis, Header,
-    MAX_TRANSACTION_BYTES, NonceError, StateRead, Transaction, TxError, query,
+    MAX_TRANSACTION_BYTES, NonceError, StateRead, Transaction, TxError, keys, query,
 };
 use windlass_types::{Amount, BtcHeight, ChainId, Digest, SideHeight};
 
@@ -44,6 +46,27 @@ pub enum SubmitError {
     /// The member's store failed.
     #[error(transparent)]
     Store(#[from] ChainStoreError),
+}
+
+/// Whom the network makes links to.
+pub(crate) type Track = Arc<dyn Fn(u64, Vec<(PublicKey, u16)>) + Send + Sync>;
+
+/// Tells the network, each time with the next number.
+pub(crate) struct Peers {
+    track: Track,
+    sets: AtomicU64,
+}
+
+impl Peers {
+    /// Set 0 is that which the member joined with.
+    pub const fn new(track: Track) -> Self {
+        Self { track, sets: AtomicU64::new(0) }
+    }
+
+    fn track(&self, members: Vec<(PublicKey, u16)>) {
+        let number = self.sets.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        (self.track)(number, members);
+    }
 }
 
 /// See the module's head.
@@ -75,6 +98,12 @@ pub(crate) struct Core {
     pub budget: Budget,
     pub trouble: Mutex<Option<String>>,
     pub proofs: Proofs,
+    /// Who may vote, by epochs.
+    pub committees: Arc<Committees>,
+    /// Who is in which place now.
+    pub roster: Arc<Roster>,
+    /// Makes links to these members, and to no others.
+    pub peers: Peers,
 }
 
 /// A member signed what no honest member signs. The proof convinces whoever knows the members.
@@ -167,8 +196,7 @@ impl Core {
             return Ok(None);
         }
         let proof = ForkProof { first: (block.header, own), second: (*header, certificate.to_vec()) };
-        let identities = self.genesis.identities();
-        let culprits = proof.verify(&identities, self.chain_id)?;
+        let culprits = proof.verify(&self.committees.known().epochs)?;
         self.proofs.note_fork(&proof, &culprits);
         Ok(Some(proof))
     }
@@ -368,12 +396,34 @@ impl Core {
         false
     }
 
+    /// Takes note of who the members are after the newest final block, if that is not as it was before.
+    pub fn note_members(&self, before: SideHeight, changes: bool, view: &dyn StateRead) -> Result<(), ChainStoreError> {
+        if changes {
+            let records = query::epochs(view)?;
+            if let Err(error) = self.committees.update(&records) {
+                // L87 takes no identity that isn't a key: it has signed.
+                error!(%error, "the members of an epoch are none");
+                return Ok(());
+            }
+        }
+        let after = query::tip(view)?.height;
+        let known = self.committees.known();
+        let epoch = |height: SideHeight| known.epoch_at(height.next().unwrap_or(height));
+        if changes || epoch(before) != epoch(after) {
+            self.peers.track(self.roster.update(&known, after.next().unwrap_or(after)));
+        }
+        Ok(())
+    }
+
     /// Makes `blocks`, which follow the tip, final and durable. Blocks for an fsync.
     pub fn commit(&self, blocks: &[Finalised]) -> Result<(), ChainStoreError> {
+        let before = self.chain.tip().height;
         self.chain.commit(blocks)?;
         self.note_trouble(None);
         let tip = self.chain.tip_view();
         let height = tip.header.height;
+        let changes = blocks.iter().any(|entry| entry.applied.changes.with_prefix(keys::EPOCHS).next().is_some());
+        self.note_members(before, changes, &*tip.view)?;
         self.tree.advance(tip);
         for entry in blocks {
             self.pool.finalised(&entry.block, &entry.applied.ids);

@@ -73,6 +73,7 @@ pub fn config(index: usize, addresses: &[SocketAddr], dir: &Path, timing: Timing
     MemberConfig {
         seed: seed(index),
         members,
+        place: u16::try_from(index).expect("few members"),
         listen: addresses[index],
         dir: dir.to_owned(),
         federation: "test".into(),

@@ -1,16 +1,16 @@
 //! Follows a chain without being a member: checks each block's certificate and executes it.
 
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
-use crate::engine::committee::{Committee, CommitteeError};
+use crate::engine::committee::CommitteeError;
 use std::sync::Arc;
-use windlass_ledger::{Block, BlockError, ChangeSet, Genesis, Header, Overlay, StateError, StateRead, query};
-use windlass_light::CertificateError;
-use windlass_types::{ChainId, Digest, SideHeight};
+use windlass_ledger::{Block, BlockError, ChangeSet, Genesis, Header, Overlay, StateError, StateRead, keys, query};
+use windlass_light::{CertificateError, Epochs};
+use windlass_types::{Digest, SideHeight};
 
 /// Why a block was not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FollowError {
-    /// The genesis's members are no committee.
+    /// An epoch's members are no committee.
     #[error(transparent)]
     Committee(#[from] CommitteeError),
     /// The state can't be read.
@@ -46,8 +46,7 @@ pub enum FollowError {
 /// tell it now and then that you have ([`Self::rebase`]).
 pub struct Follower {
     genesis: Arc<Genesis>,
-    chain: ChainId,
-    committee: Committee,
+    epochs: Epochs,
     tip: Header,
     base: Arc<dyn StateRead>,
     ahead: Arc<ChangeSet>,
@@ -60,11 +59,9 @@ impl Follower {
     /// # Errors
     /// The genesis is unusable or the state can't be read.
     pub fn new(genesis: Arc<Genesis>, base: Arc<dyn StateRead>) -> Result<Self, FollowError> {
-        let identities = genesis.identities();
-        let committee = Committee::new(&identities)?;
+        let epochs = Epochs::of_state(genesis.chain_id(), &query::epochs(&*base)?)?;
         let tip = query::tip(&*base)?;
-        let chain = genesis.chain_id();
-        Ok(Self { genesis, chain, committee, tip, base, ahead: Arc::default() })
+        Ok(Self { genesis, epochs, tip, base, ahead: Arc::default() })
     }
 
     /// The header of the newest block that was followed.
@@ -91,9 +88,13 @@ impl Follower {
             let (tip, tip_digest) = (self.tip.height, self.tip.digest());
             return Err(FollowError::Gap { tip, tip_digest, found: header.height });
         }
-        windlass_light::verify_with(&self.committee, self.chain, &block, &certificate)?;
+        self.epochs.verify_block(&block, &certificate)?;
         let applied = windlass_ledger::apply(&self.genesis, &*self.view(), &self.tip, &block)
             .map_err(|source| FollowError::Rules { height: header.height, source })?;
+        if applied.changes.with_prefix(keys::EPOCHS).next().is_some() {
+            let after = Overlay::new(self.view(), applied.changes.clone());
+            self.epochs = Epochs::of_state(self.epochs.chain(), &query::epochs(&after)?)?;
+        }
         Arc::make_mut(&mut self.ahead).merge((*applied.changes).clone());
         self.tip = block.header;
         Ok(Finalised { block, certificate, applied: Arc::new(applied) })

@@ -69,5 +69,6 @@ pub fn chain_store(store: Arc<Store>, genesis: &Arc<Genesis>, rows: &[(usize, &[
         taken &= chain.receipts(SideHeight::new(height)).is_ok();
     }
     taken &= chain.location(&Digest::default()).is_ok();
+    taken &= chain.links().is_ok();
     taken & query::totals(&*chain.view()).is_ok()
 }

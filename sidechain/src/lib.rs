@@ -43,10 +43,11 @@
 //! - A member whose journal of votes is lost doesn't start ([`StartError::JournalLost`]).
 //! - What another member, or a user, sends can't reach a panic. A failing disk stops the process.
 //!
-//! Not here: clocks in the rules (a block has no time), changes of membership, pruning.
+//! Not here: clocks in the rules (a block has no time), pruning.
 
 mod beacon;
 mod chain_store;
+mod committees;
 mod config;
 mod core;
 mod engine;
@@ -57,6 +58,7 @@ mod handle;
 mod identity;
 mod level;
 mod links;
+mod mark;
 mod member;
 mod mempool;
 mod ports;
@@ -70,6 +72,8 @@ mod fixture;
 mod light_tests;
 #[cfg(test)]
 mod network_tests;
+#[cfg(test)]
+mod simulation_epochs_tests;
 #[cfg(test)]
 mod simulation_faults_tests;
 #[cfg(test)]
@@ -88,11 +92,12 @@ pub use follower::{FollowError, Follower, follow_into};
 pub use handle::{Handle, TxStatus};
 pub use identity::{endorse, endorsed};
 pub use links::{LinkError, LinkSender, Links, To};
-pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError, VOTED_FILE};
+pub use mark::VOTED_FILE;
+pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError};
 pub use mempool::PoolError;
 pub use ports::{BitcoinPort, FinalizedPort, NoPorts};
 pub use proofs::{ForkError, ForkProof, PROOFS_DIR};
-pub use windlass_light::{CertificateError, CommitteeError, signers, verify_block};
+pub use windlass_light::{CertificateError, CommitteeError, EpochLink, Epochs, signers, verify_block};
 
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _};
 use std::path::Path;

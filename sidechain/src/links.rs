@@ -6,7 +6,7 @@
 
 use crate::beacon::Beacon;
 use crate::config::MAX_LINK_BYTES;
-use crate::engine::committee::Committee;
+use crate::committees::Roster;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
@@ -147,7 +147,7 @@ impl Links {
 }
 
 struct Task<S> {
-    committee: Committee,
+    roster: Arc<Roster>,
     me: u16,
     beacon: Arc<Beacon>,
     line: S,
@@ -160,7 +160,7 @@ struct Task<S> {
 /// Starts the task behind [`Links`] on one channel.
 pub(crate) fn start<E, S, R>(
     context: E,
-    committee: Committee,
+    roster: Arc<Roster>,
     me: u16,
     (line, receiver): (S, R),
 ) -> (Links, Arc<Beacon>)
@@ -172,11 +172,11 @@ where
     let (outgoing, queue) = mpsc::channel(QUEUE);
     let (arrived, incoming) = mpsc::channel(QUEUE);
     let (connected, seen) = watch::channel(Vec::new());
-    let members = u16::try_from(committee.len()).unwrap_or(u16::MAX);
-    let heard = vec![None; committee.len()];
-    let beacon = Arc::new(Beacon::new(committee.len()));
+    let members = u16::try_from(roster.len()).unwrap_or(u16::MAX);
+    let heard = vec![None; roster.len()];
+    let beacon = Arc::new(Beacon::new(roster.len()));
     let known = beacon.clone();
-    let task = Task { committee, me, beacon, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
+    let task = Task { roster, me, beacon, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
     context.spawn(move |context| task.run(context, queue, receiver));
     (Links { sender: LinkSender { outgoing, connected: seen, me, members }, incoming }, known)
 }
@@ -220,7 +220,8 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
     }
 
     fn arrived(&mut self, now: SystemTime, key: &PublicKey, message: &[u8]) {
-        let Some(from) = self.committee.index(key) else { return };
+        // A member's former key is nobody's.
+        let Some(from) = self.roster.place(key).filter(|from| *from != self.me) else { return };
         let was_away = self.heard[usize::from(from)].is_none();
         self.heard[usize::from(from)] = Some(now);
         if was_away {
@@ -245,11 +246,8 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
         frame.push(KIND_DATA);
         frame.extend_from_slice(&message);
         let peers: Vec<PublicKey> = match to {
-            To::One(index) => self.committee.keys().get(usize::from(index)).cloned().into_iter().collect(),
-            To::All => {
-                let others = self.committee.keys().iter().enumerate();
-                others.filter(|(index, _)| *index != usize::from(self.me)).map(|(_, key)| key.clone()).collect()
-            }
+            To::One(index) => self.roster.keys(|place| place == index),
+            To::All => self.roster.keys(|place| place != self.me),
         };
         for peer in peers {
             self.waiting.push_back((now + RETRY, peer, frame.clone()));

@@ -3,12 +3,15 @@
 use crate::beacon::Beacon;
 use crate::chain_store::{ChainStore, ChainStoreError};
 use crate::config::{MemberConfig, Timing};
-use crate::core::{Budget, Core};
-use crate::engine::committee::{Committee, private_key};
+use crate::committees::{Committees, Roster};
+use crate::core::{Budget, Core, Peers, Track};
+use crate::engine::committee::{Committee, CommitteeError, private_key};
+use crate::engine::epochs::may_vote;
 use crate::engine::lines::{self, JoinError, Lines, LookupOracle, LookupReceiver, LookupSender};
 use crate::engine::{self, Runtime, Seat};
 use crate::handle::Handle;
 use crate::level::Level;
+use crate::mark::{self, Mark};
 use crate::links::{self, Links};
 use crate::mempool::Mempool;
 use crate::ports::{BitcoinPort, FinalizedPort};
@@ -18,15 +21,14 @@ use crate::tree::Tree;
 use commonware_cryptography::Signer as _;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
-use commonware_runtime::{Clock, Spawner, Storage};
-use std::path::{Path, PathBuf};
+use commonware_runtime::{Clock, Spawner};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
-use windlass_ledger::{Genesis, GenesisError, genesis_state};
+use tracing::info;
+use windlass_ledger::{Genesis, GenesisError, StateError, genesis_state, query};
 use windlass_store::{OpenError, Store, StoreError};
-use windlass_types::{ChainId, SideHeight};
+use windlass_types::ChainId;
 
 /// The runtime that a member runs on: [`run`](crate::run) hands one out.
 pub type Context = commonware_runtime::tokio::Context;
@@ -35,8 +37,6 @@ pub type Context = commonware_runtime::tokio::Context;
 pub const CHAIN_FILE: &str = "chain.redb";
 /// The engine's files, in the member's directory.
 pub const ENGINE_DIR: &str = "consensus";
-/// Says that this member has voted, in the member's directory.
-pub const VOTED_FILE: &str = "voted";
 
 /// Why a member can't take part in agreement.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,9 @@ pub enum StartError {
     /// The genesis breaks a rule.
     #[error("the genesis is unusable: {0}")]
     Genesis(#[from] GenesisError),
+    /// The members of an epoch are no committee.
+    #[error("the members: {0}")]
+    Committee(#[from] CommitteeError),
     /// The genesis names other members than the configuration.
     #[error("the genesis has other members than this member's configuration (the first at index {0})")]
     OtherMembers(usize),
@@ -53,6 +56,9 @@ pub enum StartError {
     /// The chain's file fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state in it can't be read.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The chain in it is another one, or damaged.
     #[error(transparent)]
     Chain(#[from] ChainStoreError),
@@ -74,8 +80,8 @@ pub enum StartError {
         /// What the operating system says.
         source: std::io::Error,
     },
-    /// The mark that this member has voted can't be read.
-    #[error("can't read {}: {source}", path.display())]
+    /// The mark that this member has voted can't be read or written.
+    #[error("can't read or write {}: {source}", path.display())]
     Mark {
         /// The file.
         path: PathBuf,
@@ -108,9 +114,9 @@ impl Member {
     /// See [`JoinError`].
     pub fn join(context: Context, config: MemberConfig) -> Result<(Self, Links), JoinError> {
         let place = Place::new(config)?;
-        let opened = lines::open(&context, &place.config, &place.committee)?;
-        let (joined, links) =
-            Joined::new(&context, place, opened.lines, opened.links, opened.oracle.clone(), opened.oracle);
+        let opened = lines::open(&context, &place.config, (&place.committee, &place.key.public_key()))?;
+        let network = (opened.oracle.clone(), opened.oracle, opened.track);
+        let (joined, links) = Joined::new(&context, place, opened.lines, opened.links, network);
         Ok((Self { context, joined }, links))
     }
 
@@ -137,6 +143,7 @@ impl Member {
 /// Who a member is.
 pub(crate) struct Place {
     pub config: MemberConfig,
+    /// The genesis's.
     pub committee: Committee,
     pub me: u16,
     /// Put before the names of the engine's files: members of a simulation share a disk.
@@ -150,7 +157,11 @@ impl Place {
         let committee = Committee::new(&identities)?;
         let key = private_key(config.seed.bytes());
         let public = key.public_key();
-        let me = committee.index(&public).ok_or_else(|| JoinError::NotAMember(hex::encode(public.as_ref())))?;
+        let me = config.place;
+        let is_anothers = committee.index(&public).is_some_and(|place| place != me);
+        if usize::from(me) >= committee.len() || is_anothers {
+            return Err(JoinError::OtherPlace { place: me, identity: hex::encode(public.as_ref()) });
+        }
         Ok(Self { config, committee, me, storage: String::new(), key })
     }
 }
@@ -161,7 +172,9 @@ pub(crate) struct Joined<S, R, B, P> {
     lines: Lines<S, R>,
     blocker: B,
     provider: P,
+    track: Track,
     beacon: Arc<Beacon>,
+    roster: Arc<Roster>,
 }
 
 impl<S, R, B, P> Joined<S, R, B, P>
@@ -176,11 +189,11 @@ where
         place: Place,
         lines: Lines<S, R>,
         links: (S, R),
-        blocker: B,
-        provider: P,
+        (blocker, provider, track): (B, P, Track),
     ) -> (Self, Links) {
-        let (links, beacon) = links::start(context.child("links"), place.committee.clone(), place.me, links);
-        (Self { place, lines, blocker, provider, beacon }, links)
+        let roster = Arc::new(Roster::new(&place.committee));
+        let (links, beacon) = links::start(context.child("links"), roster.clone(), place.me, links);
+        (Self { place, lines, blocker, provider, track, beacon, roster }, links)
     }
 
     pub async fn start<E: Runtime>(
@@ -198,32 +211,30 @@ where
         let store = Store::open(dir.join(CHAIN_FILE))?;
         let has_begun = ChainStore::has_begun(&store)?;
         let chain = ChainStore::open(store, genesis.clone())?;
-        let voted = has_voted(&dir, chain_id)? || (has_begun && chain.tip().height > SideHeight::new(0));
-        let has_journal = engine::has_journal(context, &self.place.storage).await;
-        if voted && !has_journal {
-            return Err(StartError::JournalLost { journal: dir.join(ENGINE_DIR).join(engine::JOURNAL) });
-        }
-        if !voted {
-            mark_voted_later(context.child("mark"), dir.clone(), self.place.storage.clone(), chain_id);
+        let me = self.place.key.public_key();
+        if !has_begun && self.place.committee.index(&me).is_none() && mark::read(&dir, chain_id)?.is_none() {
+            // A new identity that comes in: it has voted in no epoch yet.
+            let failed = |source| StartError::Mark { path: dir.join(mark::VOTED_FILE), source };
+            mark::write(&dir, chain_id, Mark::New).map_err(failed)?;
         }
         info!(chain = %chain_id, height = %chain.tip().height, "agreement starts");
         let proofs = dir.join(PROOFS_DIR);
         let proofs = Proofs::open(&dir).map_err(|source| StartError::Proofs { path: proofs, source })?;
         let timing = self.place.config.timing;
-        let (core, outbox) = core(genesis.clone(), chain, proofs, self.beacon, (bitcoin, finalized), timing);
-        let seat = Seat {
-            scheme: self
-                .place
-                .committee
-                .signer(chain_id, self.place.key.clone())
-                .expect("a place is made only for a member"),
-            me: self.place.key.public_key(),
-            genesis: genesis_state(&genesis).1,
-            storage: self.place.storage,
-            committee: self.place.committee,
-        };
+        let committees = Committees::new(chain_id, self.place.key.clone(), &query::epochs(&*chain.view())?)?;
+        let members = (Arc::new(committees), self.roster, Peers::new(self.track));
+        let (core, outbox) = core(genesis.clone(), chain, proofs, self.beacon, members, (bitcoin, finalized), timing);
+        let (genesis_header, storage) = (genesis_state(&genesis).1, self.place.storage);
+        let seat = Seat { me, genesis: genesis_header.digest(), storage, dir };
+        let tip = core.height.get();
+        let next = tip.next().unwrap_or(tip);
+        let known = core.committees.known();
+        if known.epochs.at(next).index(&seat.me).is_some() {
+            may_vote(context, &core, &seat, known.epoch_at(next)).await?;
+        }
+        core.note_members(tip, true, &*core.chain.view())?;
         let handle = Handle::new(core.clone());
-        engine::start(context, core, outbox, seat, self.lines, self.blocker, self.provider).await;
+        engine::start(context, core, outbox, (seat, genesis_header), self.lines, self.blocker, self.provider).await;
         Ok(handle)
     }
 
@@ -245,6 +256,7 @@ fn core(
     chain: Arc<ChainStore>,
     proofs: Proofs,
     beacon: Arc<Beacon>,
+    (committees, roster, peers): (Arc<Committees>, Arc<Roster>, Peers),
     (bitcoin, finalized): (Arc<dyn BitcoinPort>, Arc<dyn FinalizedPort>),
     timing: Timing,
 ) -> (Arc<Core>, mpsc::UnboundedReceiver<Arc<windlass_ledger::Checked>>) {
@@ -272,36 +284,9 @@ fn core(
         budget: Budget::new(),
         trouble: Mutex::new(None),
         proofs,
+        committees,
+        roster,
+        peers,
     };
     (Arc::new(core), receiver)
-}
-
-fn has_voted(dir: &Path, chain: ChainId) -> Result<bool, StartError> {
-    let path = dir.join(VOTED_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(found) if found.trim() == chain.to_string() => Ok(true),
-        Ok(found) => Err(StartError::OtherMark { path, expected: chain, found: found.trim().into() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(StartError::Mark { path, source }),
-    }
-}
-
-/// Leaves the mark once there is a journal, so that a stop in between refuses nobody by mistake.
-fn mark_voted_later<E: Spawner + Clock + Storage>(context: E, dir: PathBuf, storage: String, chain: ChainId) {
-    context.spawn(move |context| async move {
-        while !engine::has_journal(&context, &storage).await {
-            context.sleep(Duration::from_millis(250)).await;
-        }
-        if let Err(error) = write_mark(&dir, chain) {
-            warn!(%error, "can't leave the mark that this member has voted");
-        }
-    });
-}
-
-fn write_mark(dir: &Path, chain: ChainId) -> std::io::Result<()> {
-    let aside = dir.join(format!("{VOTED_FILE}.new"));
-    std::fs::write(&aside, format!("{chain}\n"))?;
-    std::fs::File::open(&aside)?.sync_all()?;
-    std::fs::rename(&aside, dir.join(VOTED_FILE))?;
-    std::fs::File::open(dir)?.sync_all()
 }

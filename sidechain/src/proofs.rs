@@ -7,7 +7,6 @@
 //! [`Handle::fork`](crate::Handle::fork)).
 
 use crate::core::Misbehaviour;
-use crate::engine::committee::Committee;
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -15,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing::error;
 use windlass_ledger::Header;
-use windlass_light::{self as light, CertificateError};
-use windlass_types::{ChainId, SideHeight};
+use windlass_light::{CertificateError, Epochs};
+use windlass_types::SideHeight;
 
 /// The proofs, in the member's directory.
 pub const PROOFS_DIR: &str = "proofs";
@@ -55,18 +54,16 @@ impl ForkProof {
         self.first.0.height
     }
 
-    /// Checks the proof from the list of members alone; returns those, by index and ascending, that signed both.
+    /// Checks the proof from the members by epochs alone; returns those, by index and ascending, that signed both.
     ///
     /// # Errors
     /// It proves nothing.
-    pub fn verify(&self, members: &[[u8; 32]], chain: ChainId) -> Result<Vec<u16>, ForkError> {
+    pub fn verify(&self, epochs: &Epochs) -> Result<Vec<u16>, ForkError> {
         let (first, second) = (&self.first, &self.second);
         if first.0.height != second.0.height || first.0 == second.0 {
             return Err(ForkError::Agree { first: first.0.height, second: second.0.height });
         }
-        let committee = Committee::new(members).map_err(|error| CertificateError::Members(error.to_string()))?;
-        let signers =
-            |(header, certificate): &(Header, Vec<u8>)| light::verify_header(&committee, chain, header, certificate);
+        let signers = |(header, certificate): &(Header, Vec<u8>)| epochs.verify_header(header, certificate);
         let (mut culprits, others) = (signers(first)?, signers(second)?);
         culprits.retain(|member| others.contains(member));
         Ok(culprits)

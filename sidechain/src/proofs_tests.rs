@@ -6,8 +6,8 @@ use crate::fuzzing::certificate;
 use windlass_ledger::{BitcoinInputs, Block, Genesis, MemoryState, build, genesis_state};
 use windlass_types::Amount;
 
-fn identities(genesis: &Genesis) -> Vec<[u8; 32]> {
-    genesis.identities()
+fn members(genesis: &Genesis) -> Epochs {
+    Epochs::of_genesis(genesis).expect("members")
 }
 
 /// The first block as it is, and as it would be with another root: what two quorums could sign.
@@ -29,25 +29,25 @@ fn side(genesis: &Genesis, block: &Block, members: &[usize]) -> (Header, Vec<u8>
 #[test]
 fn case_35_two_final_headers_at_one_height_are_a_proof_that_names_who_signed_both() {
     let genesis = genesis();
-    let (members, chain) = (identities(&genesis), genesis.chain_id());
+    let members = members(&genesis);
     let (one, two) = two_blocks(&genesis);
     let (first, second) = (side(&genesis, &one, &[0, 1, 2]), side(&genesis, &two, &[1, 2, 3]));
     let proof = ForkProof { first: first.clone(), second: second.clone() };
-    assert_eq!(proof.verify(&members, chain), Ok(vec![1, 2]), "more than a third did");
+    assert_eq!(proof.verify(&members), Ok(vec![1, 2]), "more than a third did");
 
     let same = ForkProof { first: first.clone(), second: side(&genesis, &one, &[1, 2, 3]) };
-    assert!(matches!(same.verify(&members, chain), Err(ForkError::Agree { .. })), "one block, signed by many");
+    assert!(matches!(same.verify(&members), Err(ForkError::Agree { .. })), "one block, signed by many");
     let mut later = second.clone();
     later.0.height = SideHeight::new(2);
     let proof = ForkProof { first: first.clone(), second: later };
-    assert!(matches!(proof.verify(&members, chain), Err(ForkError::Agree { .. })), "another height");
+    assert!(matches!(proof.verify(&members), Err(ForkError::Agree { .. })), "another height");
     let swapped = ForkProof { first: first.clone(), second: (second.0, first.1.clone()) };
-    assert!(matches!(swapped.verify(&members, chain), Err(ForkError::Certificate(_))), "another's votes");
+    assert!(matches!(swapped.verify(&members), Err(ForkError::Certificate(_))), "another's votes");
     for at in 0..second.1.len() {
         let mut bad = second.clone();
         bad.1[at] ^= 1;
         let proof = ForkProof { first: first.clone(), second: bad };
-        assert!(proof.verify(&members, chain).is_err(), "byte {at}");
+        assert!(proof.verify(&members).is_err(), "byte {at}");
     }
 }
 
@@ -76,7 +76,7 @@ fn proofs_outlive_a_restart() {
     let read = |side: &str| (borsh::from_slice(&bytes(side, "header")).expect("a header"), bytes(side, "certificate"));
     let read = ForkProof { first: read("first"), second: read("second") };
     assert_eq!(read, proof);
-    assert_eq!(read.verify(&identities(&genesis), genesis.chain_id()), Ok(vec![1, 2]));
+    assert_eq!(read.verify(&members(&genesis)), Ok(vec![1, 2]));
     // A damaged one still stops this member.
     std::fs::write(&file, b"{").expect("writable");
     assert!(Proofs::open(dir.path()).expect("readable").fork().is_some());

@@ -240,6 +240,23 @@ fn simulation_of_a_slow_member() {
     });
 }
 
+#[test]
+fn simulation_of_an_anchor_that_nobody_can_propose() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let world = World::new(dir.path());
+    let config = Config::new().with_seed(3).with_timeout(Some(Duration::from_secs(3600)));
+    Runner::new(config).start(|context| async move {
+        let network = Network::new(context, world).await;
+        network.all_at(SideHeight::new(2)).await;
+        network.handles().iter().for_each(|handle| handle.note_anchor(windlass_types::BtcHeight::new(1_000_000)));
+        let before = network.highest();
+        network.context.sleep(Duration::from_secs(60)).await;
+        let blocks = network.highest().get() - before.get();
+        // A heartbeat is 0.8 s; a lost message costs a second.
+        assert!((30..95).contains(&blocks), "{blocks} blocks in a minute");
+    });
+}
+
 /// A member that was away for so many blocks.
 fn away_for(blocks: u64) {
     let dir = tempfile::tempdir().expect("a directory");

@@ -14,6 +14,7 @@ use commonware_consensus::simplex::types::{Notarize, Proposal, Vote};
 use commonware_consensus::types::{Round, View};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_cryptography::{Digestible as _, sha256};
+use commonware_p2p::utils::mux::Muxer;
 use commonware_p2p::{Receiver as _, Recipients, Sender};
 use commonware_runtime::deterministic::{Config, Context, Runner};
 use commonware_runtime::{Clock as _, Runner as _, Spawner as _, Supervisor as _};
@@ -58,7 +59,10 @@ impl Lie {
             return refused;
         }
         let control = network.oracle.control(network.keys[index].clone());
-        let (votes, mut heard) = control.register(0, quota(0)).await.expect("the network runs");
+        let (votes, heard) = control.register(0, quota(0)).await.expect("the network runs");
+        let (muxer, mut epochs) = Muxer::new(network.context.child("liar_votes"), votes, heard);
+        muxer.start();
+        let (votes, mut heard) = epochs.register(EPOCH.get()).await.expect("it runs");
         let (blocks, _unread) = control.register(3, quota(3)).await.expect("the network runs");
         let identities = genesis().identities();
         let committee = Committee::new(&identities).expect("a committee");
@@ -68,7 +72,7 @@ impl Lie {
         let honest = network.spied.clone();
         let mut liar = Liar { lie: self, scheme, votes, blocks, others, honest, refused: refused.clone() };
         network.context.child("liar").spawn(move |context| async move {
-            let _unread = _unread;
+            let _unread = (_unread, epochs);
             let mut done = View::new(0);
             while let Ok((_, message)) = heard.recv().await {
                 let Ok(Vote::Notarize(vote)) = Vote::<Scheme, sha256::Digest>::decode(message) else { continue };

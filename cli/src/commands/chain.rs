@@ -11,7 +11,7 @@ use windlass_node::{
         member::{ParamsInfo, TransactionStatus},
     },
     client::MemberClient,
-    member::{ProposalFile, ProposalFileError, Ready},
+    member::{Enrolment, ProposalFile, ProposalFileError, Ready},
 };
 use windlass_types::{Digest, SideHeight};
 
@@ -26,6 +26,8 @@ pub enum Command {
     Sign(SignArgs),
     /// Hand in a proposal that enough members have signed
     Submit(SubmitArgs),
+    /// Say, as a folder with a new identity, that it takes a member's place
+    Enrol(EnrolArgs),
 }
 
 /// Whom to ask.
@@ -47,13 +49,16 @@ pub struct ParamsArgs {
 #[derive(Debug, clap::Args)]
 pub struct ProposeArgs {
     /// A parameter and its new value: transfer_fee_min=5sat, max_block_txs=10000 (again for several)
-    #[arg(long, value_name = "NAME=VALUE", required_unless_present = "cancel")]
+    #[arg(long, value_name = "NAME=VALUE", required_unless_present_any = ["cancel", "replace"])]
     set: Vec<String>,
+    /// Give a member another identity: what `windlass chain enrol` wrote in its new folder
+    #[arg(long, value_name = "FILE", conflicts_with = "set")]
+    replace: Option<PathBuf>,
     /// The block from which on it is in force [default: as soon as the delay allows, and 100 blocks for the signatures]
     #[arg(long, value_name = "BLOCK")]
     at: Option<u64>,
     /// Drop the change that is pending
-    #[arg(long, conflicts_with_all = ["set", "at"])]
+    #[arg(long, conflicts_with_all = ["set", "at", "replace"])]
     cancel: bool,
     /// Write it into this file [default: proposal-NUMBER.json]
     #[arg(short, long, value_name = "FILE")]
@@ -81,6 +86,21 @@ pub struct SubmitArgs {
     /// The proposal; several copies of it, if each was signed by others
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+pub struct EnrolArgs {
+    /// The member whose place it takes: f1
+    member: String,
+    /// The folder with the new identity
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Write it into this file [default: enrolment-MEMBER.json]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     whom: Whom,
 }
@@ -121,6 +141,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Propose(args) => propose(ctx, args).await,
         Command::Sign(args) => sign(ctx, args).await,
         Command::Submit(args) => submit(ctx, args).await,
+        Command::Enrol(args) => enrol(ctx, args).await,
     }
 }
 
@@ -136,26 +157,37 @@ async fn genesis(client: &MemberClient) -> Result<Genesis, ApiError> {
 async fn propose(ctx: &Context, args: ProposeArgs) -> Result<(), ApiError> {
     let client = client(ctx, &args.whom).await?;
     let (info, genesis) = (client.params().await?, genesis(&client).await?);
-    let change = if args.cancel {
-        None
+    let soonest = info.height.get().saturating_add(1).saturating_add(params_delay(&info));
+    let height = SideHeight::new(args.at.unwrap_or_else(|| soonest.saturating_add(SIGNING_BLOCKS)));
+    let file = if let Some(path) = &args.replace {
+        ProposalFile::replacing(&info, height, Enrolment::load(path).map_err(ApiError::failed)?)
+    } else if args.cancel {
+        ProposalFile::new(&info, None)
     } else {
         let mut params = info.record.params.clone();
         for text in &args.set {
             params = render::set(&params, text).map_err(ApiError::usage)?;
         }
-        let soonest = info.height.get().saturating_add(1).saturating_add(params_delay(&info));
-        let height = args.at.unwrap_or_else(|| soonest.saturating_add(SIGNING_BLOCKS));
-        Some((SideHeight::new(height), params))
+        ProposalFile::new(&info, Some((height, params)))
     };
-    let file = ProposalFile::new(&info, change);
     let next = info.height.next().unwrap_or(info.height);
-    let proposal = file.proposal(&genesis).map_err(refused)?;
-    proposal.check(&genesis, &info.record, next).map_err(|error| refused(error.into()))?;
+    let proposal = file.proposal(&genesis, &info).map_err(refused)?;
+    proposal.check(&genesis, &info.record, &info.membership, next).map_err(|error| refused(error.into()))?;
     let path = args.out.unwrap_or_else(|| PathBuf::from(format!("proposal-{}.json", file.number)));
     file.save(&path).map_err(ApiError::failed)?;
     let answer = answer(&path, &file, &info);
     ctx.out.result(&answer, |_| render::proposal(&path, &file, &info))?;
     ctx.out.next(&[ctx.command(&format!("chain sign {} --member f1", path.display()))]);
+    Ok(())
+}
+
+async fn enrol(ctx: &Context, args: EnrolArgs) -> Result<(), ApiError> {
+    let genesis = genesis(&client(ctx, &args.whom).await?).await?;
+    let enrolment = Enrolment::of(&args.dir, &genesis, &args.member).map_err(refused)?;
+    let path = args.out.unwrap_or_else(|| PathBuf::from(format!("enrolment-{}.json", args.member)));
+    enrolment.save(&path).map_err(ApiError::failed)?;
+    ctx.out.result(&enrolment, |_| render::enrolment(&path, &enrolment))?;
+    ctx.out.next(&[ctx.command(&format!("chain propose --replace {}", path.display()))]);
     Ok(())
 }
 

@@ -7,7 +7,10 @@ use super::{
 use bitcoin::Amount;
 use std::path::Path;
 use windlass_ledger::Params;
-use windlass_node::{api::member::ParamsInfo, member::ProposalFile};
+use windlass_node::{
+    api::member::ParamsInfo,
+    member::{Enrolment, ProposalFile},
+};
 use windlass_types::SideHeight;
 
 /// Those that are amounts of bitcoin.
@@ -56,12 +59,40 @@ pub fn params(info: &ParamsInfo) -> String {
         None => text.push_str("\nNo change is pending.\n"),
     }
     text.push_str(&format!(
-        "A change takes the signatures of {} of the {} members, and {} blocks. What is fixed, and the members, stay.\n",
+        "A change takes the signatures of {} of the {} members, and {} blocks.\n",
         info.signatures,
         info.members.len(),
         record.params.change_delay_blocks
     ));
+    text.push_str(&members(info));
     text
+}
+
+/// The members by epochs.
+fn members(info: &ParamsInfo) -> String {
+    let membership = &info.membership;
+    let mut table = Table::new(&[("Member", Align::Left), ("Identity", Align::Left)]);
+    for (name, identity) in info.members.iter().zip(&membership.in_force.identities) {
+        table.row([name.clone(), hex::encode(identity)]);
+    }
+    let since = match membership.in_force.number {
+        0 => "since the genesis".to_owned(),
+        _ => format!("since block {}", membership.in_force.first),
+    };
+    let mut text = format!("\nMembers, epoch {}, {since}\n\n{}", membership.in_force.number, table.text(""));
+    if let Some((next, origin)) = membership.next.as_ref().and_then(|next| Some((next, next.origin.as_ref()?))) {
+        let place = usize::from(origin.member);
+        let name = info.members.get(place).cloned().unwrap_or_else(|| format!("member {place}"));
+        let identity = next.identities.get(place).map(hex::encode).unwrap_or_default();
+        text.push_str(&format!("\nFrom block {} on (epoch {}), {name} is {identity}.\n", next.first, next.number));
+    }
+    text
+}
+
+/// A new identity's word.
+pub fn enrolment(path: &Path, enrolment: &Enrolment) -> String {
+    let identity = hex::encode(enrolment.identity);
+    format!("{identity} takes the place of {} if the members propose it\n{}\n", enrolment.member, path.display())
 }
 
 /// What a proposal would do, and who has signed it.
@@ -70,6 +101,9 @@ pub fn proposal(path: &Path, file: &ProposalFile, info: &ParamsInfo) -> String {
         Some(height) => format!("proposal {}: from block {height} on\n", file.number),
         None => format!("proposal {}: the pending change does not come\n", file.number),
     };
+    if let Some(enrolment) = &file.replace {
+        text.push_str(&format!("  {} is {}\n", enrolment.member, hex::encode(enrolment.identity)));
+    }
     for change in file.changes(info) {
         let (from, to) = (value(change.name, change.from), value(change.name, change.to));
         text.push_str(&format!("  {}  {from} -> {to}\n", change.name));

@@ -22,6 +22,8 @@ pub struct Facts {
     supply: Amount,
     signers: Vec<String>,
     members: usize,
+    /// How often the members had changed by then.
+    epoch: u64,
     proves: Proves,
 }
 
@@ -77,6 +79,7 @@ impl Facts {
             supply: proven.header.supply,
             signers: proven.signers.iter().filter_map(name).collect(),
             members: genesis.members.len(),
+            epoch: proven.epoch,
             proves,
         }
     }
@@ -112,6 +115,13 @@ impl Facts {
             let (names, all) = (self.signers.join(", "), self.members);
             format!("{} of the {all} members signed the block as final: {names}.", self.signers.len())
         };
+        let changes = match self.epoch {
+            0 => String::new(),
+            changes => format!(
+                "\nOne member's key was exchanged for another {changes} times since the genesis, each time by the members before; you\n\
+                 trust that no quorum of former keys was stolen afterwards."
+            ),
+        };
         let (chain, block, anchor, supply) = (self.chain, self.block, self.anchor, money::btc(self.supply));
         format!(
             "{fact}\n{signed}\n\n\
@@ -120,7 +130,7 @@ impl Facts {
              bitcoin read up to block {} ({})\n\
              supply  {supply}\n\n\
              You trust that your genesis file is that of the chain you mean, and that no quorum of its members signs\n\
-             a block that breaks the rules. What came after block {height} it does not say.",
+             a block that breaks the rules. What came after block {height} it does not say.{changes}",
             anchor.height,
             anchor.hash(),
         )

@@ -6,7 +6,7 @@
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use windlass_ledger::{DialChange, Genesis, ParamsRecord};
+use windlass_ledger::{DialChange, Genesis, Membership, ParamsRecord};
 use windlass_types::{BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
 
 /// At most so many transactions in one request.
@@ -334,6 +334,9 @@ pub struct ParamsInfo {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub record: ParamsRecord,
+    /// The members by epochs: in force, to come, and former identities.
+    #[schema(value_type = Object)]
+    pub membership: Membership,
     /// What the pending change changes.
     #[schema(value_type = Vec<Object>)]
     pub changes: Vec<DialChange<String>>,

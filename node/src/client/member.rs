@@ -5,7 +5,8 @@ use crate::api::member::*;
 use crate::api::{ApiError, Page, WAIT_SECONDS_MAX};
 use bitcoin::OutPoint;
 use std::time::Duration;
-use windlass_light::ProofFile;
+use windlass_ledger::Genesis;
+use windlass_light::{EpochLink, Epochs, ProofFile};
 use windlass_types::{AssetId, Digest, SideHeight};
 
 /// Speaks to a member or a follower.
@@ -103,6 +104,19 @@ impl MemberClient {
     /// See [`Http::get`].
     pub async fn prove_transaction(&self, id: Digest) -> Result<ProofFile, ApiError> {
         self.0.get(&format!("/proofs/transactions/{id}"), SHORT).await
+    }
+
+    /// Who the members are at each height, as far as this member knows: each epoch's hand on to the next one's, from
+    /// the genesis.
+    ///
+    /// # Errors
+    /// See [`Http::get`]; or its links hand nothing on.
+    pub async fn epochs(&self, genesis: &Genesis) -> Result<Epochs, ApiError> {
+        let mut epochs = Epochs::of_genesis(genesis).map_err(ApiError::failed)?;
+        for link in self.0.get::<Vec<EpochLink>>("/epochs", SHORT).await? {
+            epochs.cross(&link).map_err(ApiError::failed)?;
+        }
+        Ok(epochs)
     }
 
     /// The chain's parameters.

@@ -16,14 +16,14 @@ mod signing;
 
 pub use config::{Federation, FederationMember, MemberConfig, MemberKeys, Ready, create, emergency_keypair, keys};
 pub use keygen::KeyGenerationError;
-pub use proposal::{PROPOSAL_FORMAT, PROPOSAL_VERSION, ProposalFile, ProposalFileError, SignedBy};
+pub use proposal::{Enrolment, PROPOSAL_FORMAT, PROPOSAL_VERSION, ProposalFile, ProposalFileError, SignedBy};
 
 use crate::api::member::GenesisAnswer;
 use crate::bitcoin_view::{AnchorPort, BitcoinView};
 use crate::files::{self, BadFile};
 use crate::sidechain_api::{Backend, Server, ServerError, Service};
 use rand::rngs::OsRng;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,7 +43,7 @@ pub enum MemberError {
     #[error(transparent)]
     File(#[from] BadFile),
     /// The folder's keys are no member's.
-    #[error("{dir}: this member ({name}) is not in federation.json with the keys of this folder", dir = .dir.display())]
+    #[error("{dir}: this member ({name}) is not in federation.json, or its identity is another member's", dir = .dir.display())]
     NotAMember {
         /// The folder.
         dir: PathBuf,
@@ -114,8 +114,11 @@ impl Folder {
     fn read(dir: PathBuf) -> Result<Self, MemberError> {
         let config = MemberConfig::load(&dir)?;
         let federation = Federation::load(&dir)?;
-        let own = keys(&dir).or_else(|_| own_identity(&dir, &federation))?;
-        let place = federation.members.iter().position(|m| m.keys.identity == own.identity && m.name == config.name);
+        let own = windlass_sidechain::identity_of(&config::identity_seed(&dir)?);
+        // An identity that is in nobody's place there may be in this one's by now, or be proposed for it.
+        let is_own = |m: &FederationMember| m.name == config.name;
+        let is_free = |m: &FederationMember| m.keys.identity == own || federation.members.iter().all(|m| m.keys.identity != own);
+        let place = federation.members.iter().position(|m| is_own(m) && is_free(m));
         let me = place.and_then(|me| u16::try_from(me).ok());
         let me = me.ok_or_else(|| MemberError::NotAMember { dir: dir.clone(), name: config.name.clone() })?;
         Ok(Self { dir, config, federation, me })
@@ -130,6 +133,7 @@ impl Folder {
         Ok(windlass_sidechain::MemberConfig {
             seed: config::identity_seed(&self.dir)?,
             members: self.federation.members.iter().map(peer).collect(),
+            place: self.me,
             listen: self.config.listen,
             dir: self.dir.clone(),
             federation: self.federation.terms().to_string(),
@@ -156,13 +160,6 @@ impl Folder {
         info!(%chain, "the genesis is written");
         Ok(genesis)
     }
-}
-
-/// A folder without the emergency key, which is kept elsewhere.
-fn own_identity(dir: &Path, federation: &Federation) -> Result<MemberKeys, BadFile> {
-    let identity = windlass_sidechain::identity_of(&config::identity_seed(dir)?);
-    let known = federation.members.iter().find(|member| member.keys.identity == identity);
-    known.map(|member| member.keys).ok_or_else(|| BadFile::new(dir, "its identity is no member's"))
 }
 
 async fn live(context: Context, dir: PathBuf) -> Result<(), MemberError> {

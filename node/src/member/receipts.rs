@@ -21,12 +21,13 @@ impl Log {
                 info!(height, %asset, account = from.address(self.0), units, "asset burned");
             }
             Receipt::Proposed { id, number, height: Some(at) } => {
-                info!(height, %id, number, %at, "a change of the parameters is to come");
+                info!(height, %id, number, %at, "a change is to come");
             }
             Receipt::Proposed { id, number, height: None } => {
-                info!(height, %id, number, "the pending change of the parameters is dropped");
+                info!(height, %id, number, "the pending change is dropped");
             }
             Receipt::ParamsChanged { number } => info!(height, number, "new parameters are in force"),
+            Receipt::EpochBegan { epoch } => info!(height, epoch, "a member has another identity from here on"),
             Receipt::Revealed { id, from, hash, .. } => {
                 info!(height, %id, account = from.address(self.0), %hash, "preimage shown");
             }

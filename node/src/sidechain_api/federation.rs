@@ -17,13 +17,14 @@ pub(super) async fn show(State(service): State<Service>) -> Answer<FederationInf
     let running = service.running()?;
     let genesis = running.chain.genesis();
     let view = running.chain.view();
+    let identities = query::membership(&*view).map_err(errors::state)?.in_force.identities;
     let connected = |index: u16| match &running.backend {
         Backend::Member { links, me, .. } => index == *me || links.connected().contains(&index),
         Backend::Follower { .. } => false,
     };
     let members = (0u16..).zip(&genesis.members).map(|(index, member)| MemberInfo {
         name: member.name.clone(),
-        identity: hex::encode(member.identity),
+        identity: identities.get(usize::from(index)).map(hex::encode).unwrap_or_default(),
         connected: connected(index),
     });
     let treasury = match query::treasury(&*view).map_err(errors::state)? {
@@ -66,6 +67,7 @@ pub(super) async fn params(State(service): State<Service>) -> Answer<ParamsInfo>
         chain: tip.chain,
         height: tip.height,
         record,
+        membership: query::membership(&*view).map_err(errors::state)?,
         changes: changes.into_iter().map(named).collect(),
         fixed: FIXED_DIALS.map(str::to_owned).to_vec(),
         signatures: genesis.proposal_threshold(),

@@ -6,7 +6,7 @@ use crate::api::ApiError;
 use crate::api::schema::ProofFileSchema;
 use axum::extract::{Path, State};
 use windlass_ledger::{Header, Inclusion, keys, query, smt};
-use windlass_light::{Claim, HexBytes, ProofFile};
+use windlass_light::{Claim, EpochLink, HexBytes, ProofFile};
 use windlass_types::{AssetId, Digest, SideHeight};
 
 fn encode<T: borsh::BorshSerialize>(value: &T) -> Vec<u8> {
@@ -72,7 +72,7 @@ fn entry(running: &Running, key: Vec<u8>) -> Answer<ProofFile> {
     let value = view.get(&key).map_err(errors::state)?.map(HexBytes);
     let proof = encode(&smt::prove(&*view, &key).map_err(errors::state)?);
     let certificate = certificate(running, &header)?;
-    Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }))
+    Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }).with_links(links(running, &header)?))
 }
 
 /// That a transaction is in a final block, as a file that anyone can check.
@@ -89,5 +89,24 @@ pub(super) async fn transaction(State(service): State<Service>, Path(id): Path<S
     let index = usize::try_from(place.index).map_err(|_| missing())?;
     let transaction = block.transactions.get(index).ok_or_else(missing)?.encode();
     let proof = encode(&Inclusion::of(&block, index).ok_or_else(missing)?);
-    Answer::of(ProofFile::new(&block.header, certificate, Claim::Transaction { transaction, proof }))
+    let links = links(&running, &block.header)?;
+    Answer::of(ProofFile::new(&block.header, certificate, Claim::Transaction { transaction, proof }).with_links(links))
+}
+
+/// How the members of each epoch follow from those before: what a light client needs beside the genesis.
+#[utoipa::path(
+    get, path = "/epochs", operation_id = "epochs",
+    responses((status = 200, body = Object)),
+)]
+pub(super) async fn epochs(State(service): State<Service>) -> Answer<Vec<EpochLink>> {
+    Answer::of(service.running()?.chain.links().map_err(errors::store)?)
+}
+
+/// The links up to the epoch of `header`.
+fn links(running: &Running, header: &Header) -> Result<Vec<EpochLink>, ApiError> {
+    let mut links = running.chain.links().map_err(errors::store)?;
+    let epochs = query::epochs(&*running.chain.view()).map_err(errors::state)?;
+    let until = epochs.partition_point(|epoch| epoch.first <= header.height);
+    links.truncate(until.saturating_sub(1));
+    Ok(links)
 }

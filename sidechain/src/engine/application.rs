@@ -4,7 +4,7 @@
 use crate::core::Core;
 use crate::engine::block::{Sealed, ours};
 use crate::tree::Branch;
-use commonware_consensus::Application as EngineApplication;
+use commonware_consensus::{Application as EngineApplication, Epochable as _};
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::Context;
@@ -15,7 +15,7 @@ use commonware_runtime::{Clock, Metrics, Spawner};
 use futures::StreamExt as _;
 use std::sync::Arc;
 use tracing::{error, warn};
-use windlass_ledger::{BitcoinInputs, Block};
+use windlass_ledger::{BitcoinInputs, Block, query};
 
 /// Most ancestors that are executed again to judge one block. A member further behind waits for
 /// its final blocks to arrive instead.
@@ -100,6 +100,17 @@ impl App {
     }
 }
 
+/// Whether the block after `parent` is one of this epoch, as its own branch has it; none if the state can't be read.
+fn is_next_of(parent: &Branch, epoch: u64) -> Option<bool> {
+    match query::epoch_at(&*parent.view, parent.header.height.next()?) {
+        Ok(found) => Some(found == epoch),
+        Err(error) => {
+            error!(%error, "can't read the state");
+            None
+        }
+    }
+}
+
 impl<E> EngineApplication<E> for App
 where
     E: Clock + Spawner + Metrics,
@@ -111,12 +122,16 @@ where
 
     async fn propose(
         &mut self,
-        (runtime, _): (E, Self::Context),
+        (runtime, round): (E, Self::Context),
         mut ancestry: impl Ancestry<Self::Block>,
         (): Self::Input,
     ) -> Option<Digested<Self::Block>> {
         let parent = ancestry.next().await?;
         let branch = self.branch_at(parent, ancestry).await?;
+        if !is_next_of(&branch, round.epoch().get())? {
+            // The epoch's last block is here, and not final yet: others propose it again.
+            return None;
+        }
         let inputs = self.inputs(&runtime, &branch).await;
         let begun = runtime.current();
         match self.core.build(&branch, inputs) {
@@ -133,13 +148,18 @@ where
         }
     }
 
-    async fn verify(&mut self, _: (E, Self::Context), mut ancestry: impl Ancestry<Self::Block>) -> bool {
+    async fn verify(&mut self, (_, round): (E, Self::Context), mut ancestry: impl Ancestry<Self::Block>) -> bool {
         let Some(block) = ancestry.next().await else { return std::future::pending().await };
         let Some(parent) = ancestry.next().await else { return std::future::pending().await };
         let Some(branch) = self.branch_at(parent, ancestry).await else {
             // Not on the final chain, or not executable here: no vote, and no verdict either.
             return std::future::pending().await;
         };
-        self.judge(block.inner().block(), &branch).await
+        match is_next_of(&branch, round.epoch().get()) {
+            Some(true) => self.judge(block.inner().block(), &branch).await,
+            // Nobody of this epoch votes for a block of the next one, whatever is final here yet.
+            Some(false) => false,
+            None => std::future::pending().await,
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! `p2p::simulated`, which is why everything above is generic over senders and receivers.
 
 use crate::config::{MAX_MESSAGE_BYTES, MemberConfig};
+use crate::core::Track;
 use crate::engine::committee::{Committee, CommitteeError, private_key};
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_cryptography::ed25519::PublicKey;
@@ -16,7 +17,9 @@ use commonware_utils::{NZU32, NZUsize};
 use rand_core_10::CryptoRng;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
+use tracing::error;
 
 /// The channels that agreement uses: numbers 0 to 4, and 6. Channel 5 is for [`Links`](crate::Links).
 pub(crate) struct Lines<S, R> {
@@ -33,6 +36,7 @@ pub(crate) struct Opened<S, R, O> {
     pub lines: Lines<S, R>,
     pub links: (S, R),
     pub oracle: O,
+    pub track: Track,
 }
 
 /// How many channels there are.
@@ -55,9 +59,14 @@ pub enum JoinError {
     /// The list of members is no committee.
     #[error("the list of members is unusable: {0}")]
     Committee(#[from] CommitteeError),
-    /// The seed's identity is not among the members.
-    #[error("this member's identity {0} is not among the members")]
-    NotAMember(String),
+    /// There is no such place, or the seed's identity is another one's.
+    #[error("place {place} is not that of the identity {identity}")]
+    OtherPlace {
+        /// The place.
+        place: u16,
+        /// The identity.
+        identity: String,
+    },
     /// The port is taken, or the address isn't this machine's.
     #[error("can't listen on {address}: {source}")]
     Listen {
@@ -79,7 +88,7 @@ pub(crate) type LookupOracle = lookup::Oracle<PublicKey>;
 pub(crate) fn open<E>(
     context: &E,
     config: &MemberConfig,
-    committee: &Committee,
+    (committee, me): (&Committee, &PublicKey),
 ) -> Result<Opened<LookupSender<E>, LookupReceiver, LookupOracle>, JoinError>
 where
     E: Spawner + Clock + CryptoRng + Network + Resolver + Metrics,
@@ -89,15 +98,9 @@ where
         std::net::TcpListener::bind(config.listen)
             .map_err(|source| JoinError::Listen { address: config.listen, source })?,
     );
-    let (mut network, mut oracle) = lookup::Network::new(context.child("network"), lookup_config(config));
-    let addresses: Vec<(PublicKey, Address)> = committee
-        .keys()
-        .iter()
-        .zip(&config.members)
-        .map(|(key, peer)| (key.clone(), Address::from(peer.address)))
-        .collect();
-    let addresses = Map::try_from(addresses).map_err(|_| CommitteeError::Twice)?;
-    let _ = oracle.track(0, addresses);
+    let (mut network, oracle) = lookup::Network::new(context.child("network"), lookup_config(config));
+    let track = tracker(oracle.clone(), config, me);
+    track(0, committee.keys().iter().cloned().zip(0..).collect());
     let mut channel = 0;
     let mut next = || {
         let line = network.register(channel, quota(channel));
@@ -108,7 +111,24 @@ where
     let (links, gossip) = (next(), next());
     debug_assert_eq!(channel, CHANNELS);
     network.start();
-    Ok(Opened { lines: Lines { votes, certificates, resolver, blocks, backfill, gossip }, links, oracle })
+    Ok(Opened { lines: Lines { votes, certificates, resolver, blocks, backfill, gossip }, links, oracle, track })
+}
+
+/// Tells the network whom to make links to: each in its place's address, and this member in its own.
+fn tracker(oracle: LookupOracle, config: &MemberConfig, me: &PublicKey) -> Track {
+    let addresses: Vec<SocketAddr> = config.members.iter().map(|peer| peer.address).collect();
+    let (me, place) = (me.clone(), config.place);
+    Arc::new(move |number, mut members| {
+        if !members.iter().any(|(key, _)| *key == me) {
+            members.push((me.clone(), place));
+        }
+        let address = |place: u16| addresses.get(usize::from(place)).copied().map(Address::from);
+        let known = members.into_iter().filter_map(|(key, place)| Some((key, address(place)?)));
+        match Map::try_from(known.collect::<Vec<_>>()) {
+            Ok(peers) => drop(oracle.clone().track(number, peers)),
+            Err(error) => error!(%error, "the links can't be made to these members"),
+        }
+    })
 }
 
 type Handshake = cups::Cups<sake::Sake<commonware_cryptography::ed25519::PrivateKey>, ChaCha20Poly1305>;
@@ -124,7 +144,8 @@ fn lookup_config(config: &MemberConfig) -> lookup::Config<Handshake> {
         cups::Version::V1,
     );
     let namespace = format!("windlass/p2p/{}", config.federation);
-    let peers = NonZeroUsize::new(config.members.len()).unwrap_or(NonZeroUsize::MIN);
+    // One of them has two keys while an epoch is to come, and this one may have one that is in none.
+    let peers = NonZeroUsize::MIN.saturating_add(config.members.len() + 1);
     let local =
         lookup::Config::local(handshake, namespace.as_bytes(), config.listen, peers, MAX_MESSAGE_BYTES, NZUsize!(256));
     lookup::Config {

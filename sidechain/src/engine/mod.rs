@@ -14,8 +14,10 @@ pub(crate) mod block;
 mod catch_up;
 pub(crate) mod committee;
 mod delivery;
+pub(crate) mod epochs;
 mod evidence;
 mod gossip;
+mod journal;
 pub(crate) mod lines;
 mod pace;
 
@@ -23,7 +25,7 @@ use crate::config::Timing;
 use crate::core::Core;
 use application::App;
 use block::Sealed;
-use committee::{Committee, Votes};
+use committee::Votes;
 use commonware_broadcast::buffered;
 use commonware_consensus::Reporters;
 use commonware_consensus::marshal::core::Actor;
@@ -33,10 +35,10 @@ use commonware_consensus::marshal::{self, Start};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::{self, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
-use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
-use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
+use commonware_consensus::types::{Epoch, ViewDelta};
+use commonware_cryptography::certificate::Verifier as _;
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_cryptography::{Digested, Digestible as _, Sha256, sha256};
+use commonware_cryptography::{Digested, Sha256, sha256};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::{CacheRef, page_size};
@@ -44,15 +46,18 @@ use commonware_runtime::{Clock, Metrics, Spawner, Storage};
 use commonware_storage::archive::immutable;
 use commonware_utils::{NZU64, NZUsize, NonZeroDuration};
 use delivery::{Delivery, MAX_COMMIT};
+use epochs::{Divided, Engines, Heights, Schemes};
 use evidence::Evidence;
 use lines::Lines;
 use pace::Paced;
 use rand_core_10::CryptoRng;
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use windlass_ledger::{Block, Checked, Header};
+use windlass_types::Digest;
 
 /// What the engine needs of a runtime.
 pub(crate) trait Runtime: Spawner + Clock + CryptoRng + Storage + Metrics {}
@@ -73,24 +78,17 @@ const RECENT_BLOCKS: usize = 16;
 const MAX_REPAIR: NonZeroUsize = NZUsize!(64);
 /// Views behind the finalised one that are remembered.
 const RETENTION: u64 = 64;
-/// The journal of this member's own votes: losing it while keeping the key means to risk voting
-/// twice.
-pub(crate) const JOURNAL: &str = "votes";
 const PREFIX: &str = "chain";
 
 /// Who this member is to the engine.
 pub(crate) struct Seat {
-    pub scheme: Scheme,
     pub me: PublicKey,
-    pub genesis: Header,
+    /// Block 0.
+    pub genesis: Digest,
     /// Put before the names of the engine's files.
     pub storage: String,
-    pub committee: Committee,
-}
-
-/// Whether the journal of votes is there.
-pub(crate) async fn has_journal(context: &impl Storage, storage: &str) -> bool {
-    context.scan(&format!("{storage}{JOURNAL}")).await.is_ok_and(|blobs| !blobs.is_empty())
+    /// The member's directory.
+    pub dir: PathBuf,
 }
 
 /// Starts agreement. Everything runs as children of `context` until that ends.
@@ -98,7 +96,7 @@ pub(crate) async fn start<E, S, R, B, P>(
     context: &E,
     core: Arc<Core>,
     outbox: mpsc::UnboundedReceiver<Arc<Checked>>,
-    seat: Seat,
+    (seat, genesis): (Seat, Header),
     lines: Lines<S, R>,
     blocker: B,
     provider: P,
@@ -110,33 +108,30 @@ pub(crate) async fn start<E, S, R, B, P>(
     P: Provider<PublicKey = PublicKey> + Sync,
 {
     let cache = CacheRef::new(page_size(PAGE), PAGES);
-    let genesis = Block { header: seat.genesis, inputs: Default::default(), transactions: Vec::new() };
+    let genesis = Block { header: genesis, inputs: Default::default(), transactions: Vec::new() };
     let genesis = Sealed::digested(Arc::new(genesis));
-    let genesis_digest = genesis.digest();
-    let epocher = FixedEpocher::new(NonZeroU64::MAX);
+    let heights = Heights::new(core.committees.clone());
 
     let (buffer, buffer_mailbox) =
         buffered::Engine::new(context.child("buffer"), buffer_config(&seat, provider.clone()));
     let (certificates, blocks) = open_archives(context, &seat.storage, &cache).await;
-    let config = marshal_config(&seat, genesis, epocher.clone(), &cache);
+    let config = marshal_config(&seat, &core, genesis, &cache);
     let (marshal, mailbox, _) =
         Actor::<_, Standard<Sealed>, _, _, _, _, _>::init(context.child("marshal"), certificates, blocks, config).await;
     let app = App::new(core.clone());
-    let inline = Inline::new(context.child("inline"), app, mailbox.clone(), epocher);
+    let inline = Inline::new(context.child("inline"), app, mailbox.clone(), heights);
     let paced = Paced::new(context.child("pace"), inline, core.clone());
     let (delivery, delivered) = Delivery::new(core.clone());
-    catch_up::start(context.child("catch_up"), core.clone(), seat.committee.clone(), mailbox.clone());
+    catch_up::start(context.child("catch_up"), core.clone(), mailbox.clone());
     delivery::start(context.child("delivery"), core.clone(), mailbox, delivered);
     gossip::start(context.child("gossip"), core.clone(), outbox, lines.gossip);
     let resolver =
         backfill::init(context.child("backfill"), backfill_config(&seat, provider, blocker.clone()), lines.backfill);
-    let evidence = Evidence::new(core.clone(), seat.committee.clone(), seat.scheme.clone());
-    let reporter = Reporters::from((evidence, paced.clone()));
-    let config = simplex_config(&core.timing, &seat, paced, reporter, blocker, cache, genesis_digest);
-    let engine = simplex::Engine::new(context.child("simplex"), config);
     buffer.start(lines.blocks);
     marshal.start(delivery, buffer_mailbox, resolver);
-    engine.start(lines.votes, lines.certificates, lines.resolver);
+    let context = context.child("epochs");
+    let channels = Divided::new(&context, lines.votes, lines.certificates, lines.resolver);
+    context.spawn(|context| Engines { context, core, seat, channels, paced, blocker, cache }.run());
 }
 
 fn buffer_config<P: Provider<PublicKey = PublicKey>>(
@@ -182,19 +177,17 @@ async fn open_archives<E: Runtime>(context: &E, storage: &str, cache: &CacheRef)
     (certificates.await.expect(kept), blocks.await.expect(kept))
 }
 
-type MarshalConfig =
-    marshal::Config<ConstantProvider<Scheme, Epoch>, FixedEpocher, Sequential, Sealed, Digested<Sealed>>;
+type MarshalConfig = marshal::Config<Schemes, Heights, Sequential, Sealed, Digested<Sealed>>;
 
 fn marshal_config(
     seat: &Seat,
+    core: &Core,
     genesis: Digested<Sealed>,
-    epocher: FixedEpocher,
     page_cache: &CacheRef,
 ) -> MarshalConfig {
     marshal::Config {
-        provider: ConstantProvider::new(seat.scheme.clone()),
-        // One epoch: the genesis fixes the list of members for good.
-        epocher,
+        provider: Schemes::new(core.committees.clone()),
+        epocher: Heights::new(core.committees.clone()),
         start: Start::Genesis(genesis),
         partition_prefix: format!("{}{PREFIX}", seat.storage),
         mailbox_size: MAILBOX,
@@ -211,7 +204,7 @@ fn marshal_config(
     }
 }
 
-type PacedInline<E> = Paced<E, Inline<E, Scheme, App, Sealed, FixedEpocher>>;
+type PacedInline<E> = Paced<E, Inline<E, Scheme, App, Sealed, Heights>>;
 type Reporter<E> = Reporters<Evidence, PacedInline<E>>;
 type SimplexConfig<E, B> = simplex::Config<
     Scheme,
@@ -226,15 +219,12 @@ type SimplexConfig<E, B> = simplex::Config<
 
 fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
     timing: &Timing,
-    seat: &Seat,
-    paced: PacedInline<E>,
-    reporter: Reporter<E>,
-    blocker: B,
-    page_cache: CacheRef,
-    genesis: sha256::Digest,
+    storage: &str,
+    (epoch, scheme, floor): (u64, Scheme, sha256::Digest),
+    (paced, reporter, blocker, page_cache): (PacedInline<E>, Reporter<E>, B, CacheRef),
 ) -> SimplexConfig<E, B> {
     simplex::Config {
-        scheme: seat.scheme.clone(),
+        scheme,
         elector: RoundRobin::default(),
         blocker,
         automaton: paced.clone(),
@@ -243,10 +233,10 @@ fn simplex_config<E: Runtime, B: Blocker<PublicKey = PublicKey>>(
         // A second vote counts as evidence even after the first has done its work.
         track_historical_votes: true,
         strategy: Sequential,
-        partition: format!("{}{JOURNAL}", seat.storage),
+        partition: journal::name(storage, epoch),
         mailbox_size: MAILBOX,
-        epoch: committee::EPOCH,
-        floor: Floor::Genesis(genesis),
+        epoch: Epoch::new(epoch),
+        floor: Floor::Genesis(floor),
         replay_buffer: REPLAY_BUFFER,
         write_buffer: WRITE_BUFFER,
         page_cache,

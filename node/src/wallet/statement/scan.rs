@@ -4,11 +4,13 @@
 use crate::api::PAGE_MAX;
 use crate::api::member::{BlockAnswer, DepositState, PegOutState};
 use crate::api::wallet::SidechainStatement;
+use crate::client::MemberClient;
 use crate::api::{ApiError, btc};
 use crate::wallet::members::Sidechain;
 use crate::wallet::node::WalletNode;
 use bitcoin::Amount;
 use windlass_ledger::{Block, Output, TxBody};
+use windlass_sidechain::Epochs;
 use windlass_types::{AccountId, Digest, SideHeight};
 
 /// What the blocks say of one account, up to a height.
@@ -24,7 +26,7 @@ pub(in crate::wallet) struct SideScan {
 
 impl SideScan {
     /// Takes in the next block.
-    fn take(&mut self, chain: &Sidechain, me: &AccountId, answer: &BlockAnswer) -> Result<(), String> {
+    fn take(&mut self, epochs: &Epochs, me: &AccountId, answer: &BlockAnswer) -> Result<(), String> {
         let bytes = hex::decode(&answer.hex).map_err(|_| "it is not hex".to_owned())?;
         let block = Block::decode(&bytes).map_err(|error| error.to_string())?;
         let header = block.header;
@@ -34,9 +36,7 @@ impl SideScan {
             return Err(format!("it does not follow on block {height}"));
         }
         let certificate = hex::decode(&answer.certificate).map_err(|_| "its certificate is not hex".to_owned())?;
-        let members = chain.genesis.identities();
-        windlass_sidechain::verify_block(&members, chain.id, &block, &certificate)
-            .map_err(|error| error.to_string())?;
+        epochs.verify_block(&block, &certificate).map_err(|error| error.to_string())?;
         for transaction in &block.transactions {
             self.count(me, &transaction.body).ok_or_else(|| "its amounts overflow".to_owned())?;
         }
@@ -124,12 +124,17 @@ impl WalletNode {
             let Some(next) = next.filter(|next| *next <= height) else { return Ok(scan.clone()) };
             let missing = height.get().saturating_sub(next.get()).saturating_add(1);
             let limit = PAGE_MAX.min(usize::try_from(missing).unwrap_or(PAGE_MAX));
-            let answers = self.members.ask(|member| member.blocks(next, limit)).await?;
+            let genesis = &chain.genesis;
+            let ask = |member: &MemberClient| {
+                let member = member.clone();
+                async move { Ok((member.blocks(next, limit).await?, member.epochs(genesis).await?)) }
+            };
+            let (answers, epochs) = self.members.ask(ask).await?;
             if answers.is_empty() {
                 return Err(ApiError::not_running(format!("the member that answers has no block {next} yet")));
             }
             for answer in answers.iter().filter(|answer| answer.height <= height) {
-                scan.take(chain, &me, answer)
+                scan.take(&epochs, &me, answer)
                     .map_err(|reason| ApiError::failed(format!("sidechain block {}: {reason}", answer.height)))?;
             }
         }
