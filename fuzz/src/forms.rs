@@ -172,10 +172,7 @@ pub(crate) const ANSWERS: &[Form] = &[
             r#":1","value_sat":6,"script":"5120"},"batch":null}"#
         ),
     ),
-    (
-        json::<Vec<windlass_light::EpochLink>>,
-        r#"[{"header":"00","certificate":"00","epoch":"00","proof":"00"}]"#,
-    ),
+    (json::<Vec<windlass_light::EpochLink>>, r#"[{"header":"00","certificate":"00","epoch":"00","proof":"00"}]"#),
     (
         json::<member::Enrolment>,
         concat!(

@@ -144,8 +144,8 @@ impl Epochs {
         if !smt::verify(&header.state_root, &keys::epoch(epoch), Some(&link.epoch), &proof) {
             return Err(LinkError::Claim { epoch, header: header.height });
         }
-        let next = Committee::of_epoch(epoch, &record.identities)
-            .map_err(|source| LinkError::Committee { epoch, source })?;
+        let next =
+            Committee::of_epoch(epoch, &record.identities).map_err(|source| LinkError::Committee { epoch, source })?;
         self.list.push((record.first, next));
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Proof files of a federation of four whose keys are known here.
 
 use super::*;
-use crate::committee::Committee;
 use crate::Certificate;
+use crate::committee::Committee;
 use crate::committee::{EPOCH, Votes};
 use bitcoin::hashes::{Hash as _, sha256};
 use bitcoin::secp256k1::{Keypair, Secp256k1, SecretKey};

@@ -65,7 +65,8 @@ impl Committees {
 
 fn read(chain: ChainId, key: &PrivateKey, records: &[EpochRecord]) -> Result<Known, CommitteeError> {
     let epochs = Epochs::of_state(chain, records)?;
-    let scheme = |committee: &Committee| committee.signer(chain, key.clone()).unwrap_or_else(|| committee.verifier(chain));
+    let scheme =
+        |committee: &Committee| committee.signer(chain, key.clone()).unwrap_or_else(|| committee.verifier(chain));
     let schemes = epochs.list().iter().map(|(_, committee)| Arc::new(scheme(committee))).collect();
     Ok(Known { epochs, schemes })
 }

@@ -1,8 +1,8 @@
 //! What the parts of a running member share, and the steps that they have in common. No engine.
 
 use crate::beacon::Beacon;
-use crate::committees::{Committees, Roster};
 use crate::chain_store::{ChainStore, ChainStoreError, Finalised};
+use crate::committees::{Committees, Roster};
 use crate::config::{MAX_BODY_BYTES, Timing};
 use crate::level::Level;
 use crate::mempool::{Mempool, PoolError};

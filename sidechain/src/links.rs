@@ -5,8 +5,8 @@
 //! is sent to a member that is away is lost, so whoever uses them repeats what was not answered.
 
 use crate::beacon::Beacon;
-use crate::config::MAX_LINK_BYTES;
 use crate::committees::Roster;
+use crate::config::MAX_LINK_BYTES;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
@@ -158,12 +158,7 @@ struct Task<S> {
 }
 
 /// Starts the task behind [`Links`] on one channel.
-pub(crate) fn start<E, S, R>(
-    context: E,
-    roster: Arc<Roster>,
-    me: u16,
-    (line, receiver): (S, R),
-) -> (Links, Arc<Beacon>)
+pub(crate) fn start<E, S, R>(context: E, roster: Arc<Roster>, me: u16, (line, receiver): (S, R)) -> (Links, Arc<Beacon>)
 where
     E: Spawner + Clock,
     S: Sender<PublicKey = PublicKey>,

@@ -2,8 +2,8 @@
 
 use crate::beacon::Beacon;
 use crate::chain_store::{ChainStore, ChainStoreError};
-use crate::config::{MemberConfig, Timing};
 use crate::committees::{Committees, Roster};
+use crate::config::{MemberConfig, Timing};
 use crate::core::{Budget, Core, Peers, Track};
 use crate::engine::committee::{Committee, CommitteeError, private_key};
 use crate::engine::epochs::may_vote;
@@ -11,8 +11,8 @@ use crate::engine::lines::{self, JoinError, Lines, LookupOracle, LookupReceiver,
 use crate::engine::{self, Runtime, Seat};
 use crate::handle::Handle;
 use crate::level::Level;
-use crate::mark::{self, Mark};
 use crate::links::{self, Links};
+use crate::mark::{self, Mark};
 use crate::mempool::Mempool;
 use crate::ports::{BitcoinPort, FinalizedPort};
 use crate::proofs::{PROOFS_DIR, Proofs};

@@ -136,7 +136,9 @@ fn a_member_comes_back_under_another_identity() {
         network.kill(3).await;
         network.context.remove("f4-votes-0", None).await.expect("it is there");
         match network.try_start(3).await {
-            Err(StartError::JournalLost { journal }) => assert!(journal.ends_with(Path::new(ENGINE_DIR).join("votes-0"))),
+            Err(StartError::JournalLost { journal }) => {
+                assert!(journal.ends_with(Path::new(ENGINE_DIR).join("votes-0")))
+            }
             Err(error) => panic!("{error}"),
             Ok(_) => panic!("it votes twice"),
         }

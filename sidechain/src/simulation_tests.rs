@@ -137,8 +137,17 @@ impl Network {
         let (network, oracle) =
             simulated::Network::new_with_peers(context.child("network"), config, keys.clone()).await;
         network.start();
-        let mut this =
-            Self { context, world, oracle, keys, alive: Vec::new(), spied: Arc::default(), generation: vec![0; MEMBERS], lives: 0, burns: 0 };
+        let mut this = Self {
+            context,
+            world,
+            oracle,
+            keys,
+            alive: Vec::new(),
+            spied: Arc::default(),
+            generation: vec![0; MEMBERS],
+            lives: 0,
+            burns: 0,
+        };
         this.heal().await;
         for index in 0..MEMBERS {
             let alive = if liar == Some(index) { None } else { Some(this.start(index).await) };

@@ -71,7 +71,10 @@ impl PartialSchema for ProofFileSchema {
             .required("version")
             .property("chain", text("The chain."))
             .required("chain")
-            .property("links", ArrayBuilder::new().description(Some("How the members of each epoch follow from those before.")))
+            .property(
+                "links",
+                ArrayBuilder::new().description(Some("How the members of each epoch follow from those before.")),
+            )
             .required("links")
             .property("header", text("The header's canonical encoding, in hex."))
             .required("header")

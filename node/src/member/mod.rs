@@ -117,7 +117,8 @@ impl Folder {
         let own = windlass_sidechain::identity_of(&config::identity_seed(&dir)?);
         // An identity that is in nobody's place there may be in this one's by now, or be proposed for it.
         let is_own = |m: &FederationMember| m.name == config.name;
-        let is_free = |m: &FederationMember| m.keys.identity == own || federation.members.iter().all(|m| m.keys.identity != own);
+        let is_free =
+            |m: &FederationMember| m.keys.identity == own || federation.members.iter().all(|m| m.keys.identity != own);
         let place = federation.members.iter().position(|m| is_own(m) && is_free(m));
         let me = place.and_then(|me| u16::try_from(me).ok());
         let me = me.ok_or_else(|| MemberError::NotAMember { dir: dir.clone(), name: config.name.clone() })?;

@@ -167,7 +167,10 @@ impl ProposalFile {
         }
         let changes = usize::from(file.params.is_some()) + usize::from(file.replace.is_some());
         if usize::from(file.height.is_some()) != changes {
-            return Err(BadFile::new(path, "a change has a height and either parameters or a member, a withdrawal has none"));
+            return Err(BadFile::new(
+                path,
+                "a change has a height and either parameters or a member, a withdrawal has none",
+            ));
         }
         Ok(file)
     }

@@ -72,7 +72,9 @@ fn entry(running: &Running, key: Vec<u8>) -> Answer<ProofFile> {
     let value = view.get(&key).map_err(errors::state)?.map(HexBytes);
     let proof = encode(&smt::prove(&*view, &key).map_err(errors::state)?);
     let certificate = certificate(running, &header)?;
-    Answer::of(ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }).with_links(links(running, &header)?))
+    Answer::of(
+        ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }).with_links(links(running, &header)?),
+    )
 }
 
 /// That a transaction is in a final block, as a file that anyone can check.

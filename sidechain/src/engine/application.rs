@@ -4,10 +4,10 @@
 use crate::core::Core;
 use crate::engine::block::{Sealed, ours};
 use crate::tree::Branch;
-use commonware_consensus::{Application as EngineApplication, Epochable as _};
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::Context;
+use commonware_consensus::{Application as EngineApplication, Epochable as _};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_cryptography::{Digested, Digestible as _, sha256};
 use commonware_macros::select;

@@ -35,11 +35,7 @@ fn horizon(core: &Core, tip: SideHeight) -> SideHeight {
 }
 
 /// Starts the task.
-pub(crate) fn start<E: Spawner + Clock>(
-    context: E,
-    core: Arc<Core>,
-    marshal: Mailbox<Scheme, Standard<Sealed>>,
-) {
+pub(crate) fn start<E: Spawner + Clock>(context: E, core: Arc<Core>, marshal: Mailbox<Scheme, Standard<Sealed>>) {
     context.spawn(move |context| async move {
         loop {
             let claimed = core.beacon.claimed().wait_for(|claimed| claimed > core.height.get()).await;

@@ -7,17 +7,17 @@ use crate::engine::evidence::Evidence;
 use crate::engine::{PacedInline, Runtime, Seat, journal, simplex_config};
 use crate::mark::{self, Mark};
 use crate::member::StartError;
+use commonware_consensus::Reporters;
 use commonware_consensus::simplex;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, EpochInfo, Epocher, Height};
-use commonware_consensus::Reporters;
 use commonware_cryptography::certificate::{Provider, Scoped};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_cryptography::sha256;
 use commonware_p2p::utils::mux::{MuxHandle, Muxer};
 use commonware_p2p::{Blocker, Receiver, Sender};
-use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::Handle;
+use commonware_runtime::buffer::paged::CacheRef;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -145,9 +145,8 @@ where
                 info!(epoch, "not a member of this epoch: following without a vote");
             }
             let core = self.core.clone();
-            let is_over = |tip: SideHeight| {
-                tip.next().is_some_and(|next| core.committees.known().epoch_at(next) != epoch)
-            };
+            let is_over =
+                |tip: SideHeight| tip.next().is_some_and(|next| core.committees.known().epoch_at(next) != epoch);
             core.height.wait_for(is_over).await;
             if let Some(engine) = engine {
                 engine.abort();
@@ -212,4 +211,3 @@ where
         });
     }
 }
-

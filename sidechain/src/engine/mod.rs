@@ -179,12 +179,7 @@ async fn open_archives<E: Runtime>(context: &E, storage: &str, cache: &CacheRef)
 
 type MarshalConfig = marshal::Config<Schemes, Heights, Sequential, Sealed, Digested<Sealed>>;
 
-fn marshal_config(
-    seat: &Seat,
-    core: &Core,
-    genesis: Digested<Sealed>,
-    page_cache: &CacheRef,
-) -> MarshalConfig {
+fn marshal_config(seat: &Seat, core: &Core, genesis: Digested<Sealed>, page_cache: &CacheRef) -> MarshalConfig {
     marshal::Config {
         provider: Schemes::new(core.committees.clone()),
         epocher: Heights::new(core.committees.clone()),

@@ -4,8 +4,8 @@
 use crate::api::PAGE_MAX;
 use crate::api::member::{BlockAnswer, DepositState, PegOutState};
 use crate::api::wallet::SidechainStatement;
-use crate::client::MemberClient;
 use crate::api::{ApiError, btc};
+use crate::client::MemberClient;
 use crate::wallet::members::Sidechain;
 use crate::wallet::node::WalletNode;
 use bitcoin::Amount;
