@@ -10,7 +10,7 @@ use windlass_ledger::{
     Header, LeafWitness, MemberSignature, MemoryState, Output, Params, ParamsChange, Policy, PolicyWitness, Proposal,
     StateRead as _, Transaction, TxBody, Witness, genesis_state, keys, query, smt,
 };
-use windlass_light::{Claim, HexBytes, ProofFile};
+use windlass_light::{Claim, HexBytes, Part, ProofFile};
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
 use windlass_sidechain::IdentitySeed;
@@ -73,7 +73,7 @@ pub(crate) fn states() -> [MemoryState; 2] {
     [first, second]
 }
 
-/// Proofs of an account, of units, of any entry, of the genesis block and of the first.
+/// Proofs of an account, of units, of any entry, of a hash lock, of the genesis block and of the first.
 fn proof_files() -> Vec<Vec<u8>> {
     let [first, second] = states();
     let account = account();
@@ -91,7 +91,23 @@ fn proof_files() -> Vec<Vec<u8>> {
         file(&second, keys::account(&account), certificate()),
         file(&second, keys::units(&account, &AssetId([7; 32])), certificate()),
         file(&second, there.expect("the state is not empty"), certificate()),
+        lock_proof(&second),
     ]
+}
+
+/// Of a hash lock that nobody has paid.
+fn lock_proof(state: &MemoryState) -> Vec<u8> {
+    let key = account().bytes;
+    let lock = Policy::hash_lock(key, [8; 32], key, BtcHeight::new(500)).expect("a hash lock");
+    let encode = |proof: &smt::Proof| borsh::to_vec(proof).expect("writing to a vector does not fail");
+    let part = |key: Vec<u8>| Part { value: None, proof: encode(&smt::prove(state, &key).expect("memory")) };
+    let claim = Claim::Lock {
+        policy: borsh::to_vec(&lock).expect("writing to a vector does not fail"),
+        account: part(keys::account(&lock.account())),
+        preimages: vec![part(keys::revealed(&[8; 32]))],
+    };
+    let header = query::tip(state).expect("memory");
+    serde_json::to_vec(&ProofFile::new(&header, certificate(), claim)).expect("JSON")
 }
 
 /// The empty block on it.

@@ -122,6 +122,13 @@ pub(crate) fn proof_file(bytes: &[u8]) -> bool {
             assert_eq!(has(keys::PARAMS), Some(borsh::to_vec(&*record).expect("writing to a vector does not fail")))
         }
         Fact::Entry(key, value) => assert_eq!(has(&key), value),
+        Fact::Lock(lock) => {
+            let bytes = |account| borsh::to_vec(&account).expect("writing to a vector does not fail");
+            assert_eq!(has(&keys::account(&lock.policy.account())), lock.account.map(bytes));
+            for (hash, shown) in &lock.hashes {
+                assert_eq!((has(&keys::revealed(&hash.0)), shown), (None, &None), "nobody has shown a preimage");
+            }
+        }
         Fact::Transaction(..) => panic!("no block of this chain has a transaction"),
     }
     true

@@ -163,6 +163,29 @@ impl Policy {
         leaves
     }
 
+    /// The hashes that it names, each once, from the left.
+    pub fn hashes(&self) -> Vec<[u8; 32]> {
+        let mut hashes = Vec::new();
+        for leaf in self.leaves() {
+            match leaf {
+                Clause::Sha256(hash) if !hashes.contains(hash) => hashes.push(*hash),
+                _ => {}
+            }
+        }
+        hashes
+    }
+
+    /// Receiver, hash, sender and height of a policy as [`Policy::hash_lock`] makes it; none if it has another shape.
+    pub fn as_hash_lock(&self) -> Option<([u8; 32], [u8; 32], [u8; 32], BtcHeight)> {
+        match self.leaves().as_slice() {
+            [Clause::Key(receiver), Clause::Sha256(hash), Clause::Key(sender), Clause::After(timeout)] => {
+                let same = Self::hash_lock(*receiver, *hash, *sender, *timeout).is_ok_and(|lock| lock == *self);
+                same.then_some((*receiver, *hash, *sender, *timeout))
+            }
+            _ => None,
+        }
+    }
+
     /// L70: the account that it says how to spend from.
     pub fn account(&self) -> AccountId {
         AccountId { kind: AccountKind::Policy, bytes: tagged_hash("Windlass/policy", &[&encode(self)]) }

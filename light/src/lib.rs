@@ -3,7 +3,7 @@
 //! - [`verify_header`], [`verify_block`]: a quorum of the members has made this block final.
 //! - [`Epochs`]: who the members are, from epoch to epoch; a quorum of one hands on to the next.
 //! - [`ProofFile`]: under such a header, what an account has, that there is no such account, any other
-//!   entry of the state, or that a transaction is in the block.
+//!   entry of the state, the state of a hash lock, or that a transaction is in the block.
 //!
 //! What it does not show: that the block follows the rules. Only who executes every block knows that; a
 //! light client trusts that no quorum of the members signs a block that breaks them.
@@ -11,6 +11,7 @@
 mod certificate;
 pub mod committee;
 mod epochs;
+mod lock;
 mod proof;
 
 pub use certificate::{
@@ -18,4 +19,5 @@ pub use certificate::{
 };
 pub use committee::CommitteeError;
 pub use epochs::{EpochLink, Epochs, LinkError, MAX_LINKS};
+pub use lock::{Lock, Part};
 pub use proof::{Claim, FORMAT, Fact, HexBytes, ProofError, ProofFile, Proven, VERSION};

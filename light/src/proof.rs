@@ -2,6 +2,7 @@
 
 use crate::certificate::CertificateError;
 use crate::epochs::{EpochLink, Epochs, LinkError, MAX_LINKS};
+use crate::lock::{self, Lock, Part};
 use serde::{Deserialize, Serialize};
 use windlass_ledger::{
     Account, DecodeError, Genesis, Header, Inclusion, ParamsRecord, Transaction, genesis_state, keys, smt,
@@ -64,6 +65,16 @@ pub enum Claim {
         /// The canonical encoding of the [`Inclusion`].
         #[serde(with = "hex::serde")]
         proof: Vec<u8>,
+    },
+    /// A hash lock has this, and of these of its hashes a preimage was shown (L75).
+    Lock {
+        /// The canonical encoding of its policy.
+        #[serde(with = "hex::serde")]
+        policy: Vec<u8>,
+        /// The entry of its account.
+        account: Part,
+        /// The entry of each of its hashes: each once, from the left.
+        preimages: Vec<Part>,
     },
 }
 
@@ -140,6 +151,8 @@ pub enum Fact {
     Entry(Vec<u8>, Option<Vec<u8>>),
     /// The block has this transaction, at this place.
     Transaction(Box<Transaction>, u64),
+    /// After the block, this was the state of a hash lock.
+    Lock(Box<Lock>),
 }
 
 impl ProofFile {
@@ -254,6 +267,10 @@ impl Claim {
                 }
                 Ok(Fact::Transaction(Box::new(transaction), proof.index))
             }
+            Self::Lock { policy, account, preimages } => {
+                let lock = lock::verify(&header.state_root, policy, account, preimages, &wrong)?;
+                Ok(Fact::Lock(Box::new(lock)))
+            }
         }
     }
 }
@@ -277,14 +294,14 @@ impl Proven {
     }
 }
 
-fn malformed(what: &'static str, reason: String) -> ProofError {
+pub(crate) fn malformed(what: &'static str, reason: String) -> ProofError {
     ProofError::Malformed { what, reason }
 }
 
-fn decode<T: borsh::BorshDeserialize>(what: &'static str, bytes: &[u8]) -> Result<T, ProofError> {
+pub(crate) fn decode<T: borsh::BorshDeserialize>(what: &'static str, bytes: &[u8]) -> Result<T, ProofError> {
     borsh::from_slice(bytes).map_err(|error| malformed(what, error.to_string()))
 }
 
 #[cfg(test)]
 #[path = "proof_tests.rs"]
-mod tests;
+pub(crate) mod tests;

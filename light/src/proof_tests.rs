@@ -22,7 +22,7 @@ fn private(index: u8) -> PrivateKey {
     PrivateKey::decode(vec![index + 1; 32]).expect("any 32 bytes")
 }
 
-fn account(seed: u8) -> AccountId {
+pub(crate) fn account(seed: u8) -> AccountId {
     AccountId::from_key(&keypair(seed).x_only_public_key().0)
 }
 
@@ -30,7 +30,7 @@ fn keypair(seed: u8) -> Keypair {
     Keypair::from_secret_key(&Secp256k1::new(), &SecretKey::from_slice(&[seed; 32]).expect("a scalar"))
 }
 
-fn genesis() -> Genesis {
+pub(crate) fn genesis() -> Genesis {
     let member = |index: u8| GenesisMember {
         name: format!("f{}", index + 1),
         identity: private(index).public_key().as_ref().try_into().expect("32 bytes"),
@@ -47,12 +47,12 @@ fn genesis() -> Genesis {
     }
 }
 
-fn header(state_root: Digest, body_root: Digest) -> Header {
+pub(crate) fn header(state_root: Digest, body_root: Digest) -> Header {
     let (_, first) = genesis_state(&genesis());
     Header { height: SideHeight::new(7), state_root, body_root, ..first }
 }
 
-fn certificate(header: &Header, members: &[u8]) -> Vec<u8> {
+pub(crate) fn certificate(header: &Header, members: &[u8]) -> Vec<u8> {
     let chain = header.chain;
     let identities = genesis().identities();
     let committee = Committee::new(&identities).expect("a committee");

@@ -22,6 +22,14 @@ fn address(network: &Network, policy: &str) -> String {
     text(&network.ok(&["policy", "address", policy]), "address")
 }
 
+/// What a proof of the lock's state proves, to who has the file and the genesis.
+fn proven(network: &Network, policy: &str) -> (Value, String) {
+    let file = network.dir().join("lock.proof").to_string_lossy().into_owned();
+    network.ok(&["prove", "lock", policy, "--out", &file]);
+    let said = network.run(&["verify", &file]).stdout;
+    (network.ok(&["verify", &file])["proves"].clone(), String::from_utf8_lossy(&said).into_owned())
+}
+
 /// The Bitcoin height that the sidechain is anchored at.
 fn anchor(network: &Network) -> u64 {
     number(&network.ok(&["status"])["sidechain"]["anchor"], "height")
@@ -38,6 +46,16 @@ fn a_hash_lock_is_claimed_by_its_preimage_or_refunded_after_its_height() {
     assert!(to.starts_with("wlrtp1"), "{to}");
     network.ok(&["transfer", "alice", &to, "50000sat"]);
     assert_eq!(has(&network, lock), 50_000);
+
+    let (lock_state, said) = proven(&network, lock);
+    assert_eq!((text(&lock_state, "kind"), text(&lock_state, "address")), ("lock".to_owned(), to.clone()));
+    assert_eq!((number(&lock_state, "balance_sat"), &lock_state["spent_from"]), (50_000, &Value::Bool(false)));
+    assert_eq!((number(&lock_state["terms"], "timeout"), &lock_state["terms"]["reached"]), (timeout, &false.into()));
+    assert!(lock_state["hashes"][0]["preimage"].is_null(), "{lock_state}");
+    assert!(said.contains(&format!("No preimage of {HASH} had been shown")), "{said}");
+    assert!(said.contains(&format!("up to block {timeout}, which it had not yet")), "{said}");
+    let failure = network.fails(&["prove", "lock", "thresh(2,key(alice),key(bob))"]);
+    assert!(failure.text.contains("asks for no preimage"), "{}", failure.text);
 
     // Too early for Alice; Bob without the preimage, with a wrong one, and Carol who has no key.
     let failure = network.fails(&["policy", "spend", "alice", lock, "alice=50000sat"]);
@@ -57,6 +75,12 @@ fn a_hash_lock_is_claimed_by_its_preimage_or_refunded_after_its_height() {
     assert_eq!(side(&network, "bob"), before + 20_000);
     let shown = network.ok(&["policy", "preimage", HASH]);
     assert_eq!((text(&shown, "preimage"), text(&shown, "id")), (PREIMAGE.to_owned(), text(&spent, "id")));
+
+    let (lock_state, said) = proven(&network, lock);
+    assert_eq!((number(&lock_state, "balance_sat"), &lock_state["spent_from"]), (30_000, &Value::Bool(true)));
+    assert_eq!(lock_state["hashes"][0]["preimage"], PREIMAGE);
+    let id = text(&spent, "id");
+    assert!(said.contains(&format!("The preimage of {HASH} is {PREIMAGE}: transaction {id} in block ")), "{said}");
 
     // What he left there is Alice's again, once the height is reached.
     let before = side(&network, "alice");

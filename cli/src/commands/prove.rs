@@ -2,13 +2,14 @@
 
 use crate::context::Context;
 use std::path::PathBuf;
+use windlass_ledger::Policy;
 use windlass_light::ProofFile;
 use windlass_node::{
     api::{ApiError, wallet::AddressAnswer},
     client::MemberClient,
 };
 use windlass_regtest::{
-    api::{Address, Status},
+    api::{Address, PolicyShown, PolicyText, Status},
     layout::check_name,
 };
 use windlass_types::{AssetId, Digest};
@@ -18,6 +19,8 @@ use windlass_types::{AssetId, Digest};
 pub enum Command {
     /// What an account has now, or that there is no such account
     Account(AccountArgs),
+    /// A hash lock: what it has, and whether its preimage was shown
+    Lock(LockArgs),
     /// The chain's parameters, in force and to come
     Params(Ways),
     /// That a transaction is in a final block
@@ -49,6 +52,15 @@ pub struct AccountArgs {
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
+pub struct LockArgs {
+    /// Its policy, as for policy address: 'or(and(key(bob),sha256(HASH)),and(key(alice),after(500)))'
+    policy: String,
+    #[command(flatten)]
+    ways: Ways,
+}
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
 pub struct TransactionArgs {
     /// The sidechain transaction
     id: Digest,
@@ -74,6 +86,11 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
             };
             give(ctx, &args.ways, &proof)
         }
+        Command::Lock(args) => {
+            let client = member(ctx, &args.ways).await?;
+            let policy = policy(ctx, args.policy).await?;
+            give(ctx, &args.ways, &client.prove_lock(&policy).await?)
+        }
         Command::Params(ways) => {
             let client = member(ctx, &ways).await?;
             give(ctx, &ways, &client.prove_params().await?)
@@ -83,6 +100,15 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
             give(ctx, &args.ways, &client.prove_transaction(args.id).await?)
         }
     }
+}
+
+/// A policy; only nodes' names in it need a network that knows them.
+async fn policy(ctx: &Context, text: String) -> Result<Policy, ApiError> {
+    if let Ok(policy) = text.parse() {
+        return Ok(policy);
+    }
+    let shown: PolicyShown = ctx.ask("policy/show", &PolicyText { policy: text }).await?;
+    shown.policy.parse().map_err(|error| ApiError::failed(format!("the network's policy: {error}")))
 }
 
 async fn member(ctx: &Context, ways: &Ways) -> Result<MemberClient, ApiError> {

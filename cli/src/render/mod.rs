@@ -6,6 +6,7 @@ pub mod channel;
 pub mod doctor;
 pub mod federation;
 pub mod hold;
+pub mod lock;
 pub mod money;
 pub mod params;
 pub mod payment;

@@ -1,7 +1,7 @@
 //! What a proof file proves, in sentences.
 
 use super::{
-    money, short,
+    lock, money, short,
     table::{Align, Table},
 };
 use bitcoin::Amount;
@@ -52,6 +52,7 @@ enum Proves {
         id: Digest,
         index: u64,
     },
+    Lock(lock::State),
 }
 
 impl Facts {
@@ -70,6 +71,7 @@ impl Facts {
             }
             Fact::Entry(key, value) => Proves::Entry { key: hex::encode(key), value: value.as_ref().map(hex::encode) },
             Fact::Transaction(transaction, index) => Proves::Transaction { id: transaction.id(), index: *index },
+            Fact::Lock(lock) => Proves::Lock(lock::State::new(genesis.network, proven.header.anchor.height, lock)),
         };
         Self {
             chain: proven.header.chain,
@@ -108,6 +110,7 @@ impl Facts {
             Proves::Transaction { id, index } => {
                 format!("Transaction {id} is in block {height}, at place {index}.")
             }
+            Proves::Lock(lock) => lock.sentences(height),
         };
         let signed = if self.signers.is_empty() {
             "It is the genesis block: nobody signs it, it follows from the genesis file.".to_owned()

@@ -5,7 +5,7 @@ use crate::api::member::*;
 use crate::api::{ApiError, Page, WAIT_SECONDS_MAX};
 use bitcoin::OutPoint;
 use std::time::Duration;
-use windlass_ledger::Genesis;
+use windlass_ledger::{Genesis, Policy};
 use windlass_light::{EpochLink, Epochs, ProofFile};
 use windlass_types::{AssetId, Digest, SideHeight};
 
@@ -117,6 +117,15 @@ impl MemberClient {
             epochs.cross(&link).map_err(ApiError::failed)?;
         }
         Ok(epochs)
+    }
+
+    /// The state of a hash lock, as a file that anyone can check.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn prove_lock(&self, policy: &Policy) -> Result<ProofFile, ApiError> {
+        // A policy's text has nothing in it that a path would not carry.
+        self.0.get(&format!("/proofs/locks/{policy}"), SHORT).await
     }
 
     /// The chain's parameters.

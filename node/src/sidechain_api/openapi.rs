@@ -51,6 +51,7 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(proofs::transaction))
         .routes(routes!(proofs::params))
         .routes(routes!(proofs::epochs))
+        .routes(routes!(proofs::lock))
         .routes(routes!(federation::params))
         .routes(routes!(federation::show));
     let (router, mut api) = OpenApiRouter::with_openapi(Head::openapi()).nest(PREFIX, routes).split_for_parts();

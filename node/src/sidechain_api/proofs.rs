@@ -5,8 +5,8 @@ use super::{Running, Service, errors, pegs};
 use crate::api::ApiError;
 use crate::api::schema::ProofFileSchema;
 use axum::extract::{Path, State};
-use windlass_ledger::{Header, Inclusion, keys, query, smt};
-use windlass_light::{Claim, EpochLink, HexBytes, ProofFile};
+use windlass_ledger::{Header, Inclusion, Policy, StateRead, keys, query, smt};
+use windlass_light::{Claim, EpochLink, HexBytes, Part, ProofFile};
 use windlass_types::{AssetId, Digest, SideHeight};
 
 fn encode<T: borsh::BorshSerialize>(value: &T) -> Vec<u8> {
@@ -64,13 +64,44 @@ pub(super) async fn params(State(service): State<Service>) -> Answer<ProofFile> 
     entry(&*service.running()?, keys::PARAMS.to_vec())
 }
 
+/// The state of a hash lock, as a file that anyone can check: as of the newest block.
+#[utoipa::path(
+    get, path = "/proofs/locks/{policy}", operation_id = "proveLock",
+    params(("policy" = String, Path, description = "A policy that asks for a preimage, as text with its keys in hex")),
+    responses((status = 200, body = ProofFileSchema)),
+)]
+pub(super) async fn lock(State(service): State<Service>, Path(policy): Path<String>) -> Answer<ProofFile> {
+    let running = service.running()?;
+    let policy: Policy = parse("a policy", &policy)?;
+    let hashes = policy.hashes();
+    if hashes.is_empty() {
+        return Err(ApiError::usage("this policy asks for no preimage; what it has is proven by its account"));
+    }
+    // The view holds still, and knows its header.
+    let view = running.chain.view();
+    let header = query::tip(&*view).map_err(errors::state)?;
+    let part = |key: Vec<u8>| part(&*view, &key);
+    let account = part(keys::account(&policy.account()))?;
+    let preimages = hashes.iter().map(|hash| part(keys::revealed(hash))).collect::<Result<_, _>>()?;
+    let certificate = certificate(&running, &header)?;
+    let policy = encode(&policy);
+    let links = links(&running, &header)?;
+    Answer::of(ProofFile::new(&header, certificate, Claim::Lock { policy, account, preimages }).with_links(links))
+}
+
+/// What a state has under `key`, and the proof of it.
+fn part(view: &dyn StateRead, key: &[u8]) -> Result<Part, ApiError> {
+    let value = view.get(key).map_err(errors::state)?.map(HexBytes);
+    let proof = encode(&smt::prove(view, key).map_err(errors::state)?);
+    Ok(Part { value, proof })
+}
+
 /// What the newest state has under `key`.
 fn entry(running: &Running, key: Vec<u8>) -> Answer<ProofFile> {
     // The view holds still, and knows its header.
     let view = running.chain.view();
     let header = query::tip(&*view).map_err(errors::state)?;
-    let value = view.get(&key).map_err(errors::state)?.map(HexBytes);
-    let proof = encode(&smt::prove(&*view, &key).map_err(errors::state)?);
+    let Part { value, proof } = part(&*view, &key)?;
     let certificate = certificate(running, &header)?;
     Answer::of(
         ProofFile::new(&header, certificate, Claim::Entry { key, value, proof }).with_links(links(running, &header)?),

@@ -96,6 +96,12 @@ fn address_of(who: &Keypair) -> String {
     account(who).address(ChainNetwork::Regtest)
 }
 
+/// A hash lock that nobody has paid.
+fn lock_of_nobody() -> windlass_ledger::Policy {
+    let key = |seed| keypair(seed).x_only_public_key().0.serialize();
+    windlass_ledger::Policy::hash_lock(key(8), [7; 32], key(9), windlass_types::BtcHeight::new(500)).expect("a lock")
+}
+
 async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: Digest, peg_out: Digest) {
     let path = |path: &str| path.to_owned();
     let calls = [
@@ -124,6 +130,8 @@ async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: D
             "/v1/proofs/accounts/{address}/assets/{asset}",
             format!("/v1/proofs/accounts/{ann}/assets/{}", "07".repeat(32)),
         ),
+        ("/v1/proofs/locks/{policy}", format!("/v1/proofs/locks/{}", lock_of_nobody())),
+        ("/v1/proofs/locks/{policy}", path("/v1/proofs/locks/nothing")),
         ("/v1/proofs/transactions/{id}", format!("/v1/proofs/transactions/{transfer}")),
         ("/v1/federation", path("/v1/federation")),
     ];
