@@ -17,6 +17,11 @@ pub const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_WAITING_PER_ACCOUNT: usize = 1_000;
 /// Most bytes of one account's transactions that wait.
 pub const MAX_WAITING_BYTES_PER_ACCOUNT: usize = 1024 * 1024;
+/// So many transactions of each account come before any further ones of one that has more: whoever hands in
+/// thousands does not keep the others out of the next block.
+const TURN: usize = 64;
+/// So many bytes of each account likewise.
+const TURN_BYTES: usize = 64 * 1024;
 /// For how many blocks a transaction waits that no block takes.
 pub const MAX_WAITING_BLOCKS: u64 = 5_000;
 /// How many dropped transactions are remembered, for those who ask.
@@ -167,22 +172,34 @@ impl Mempool {
         Ok(true)
     }
 
-    /// The oldest transactions that are awake and that `skip` doesn't name, up to the bounds; an
-    /// account's own in the order of their nonces.
+    /// Transactions that are awake and that `skip` doesn't name, up to the bounds: the oldest, of each account as much
+    /// as a turn has, and then what room is left for those who have more. An account's own are in the order of their nonces.
     pub fn select(&self, count: usize, bytes: usize, skip: impl Fn(&Digest) -> bool) -> Vec<Arc<Checked>> {
         let mut room = bytes;
         let inner = self.lock();
         let mut chosen: Vec<Arc<Checked>> = Vec::new();
-        for entry in inner.entries.values() {
-            if chosen.len() >= count {
-                break;
+        let mut take = |waiting: &Arc<Checked>| {
+            if chosen.len() < count && waiting.bytes() <= room {
+                room -= waiting.bytes();
+                chosen.push(waiting.clone());
             }
-            if entry.asleep || entry.waiting.bytes() > room || skip(&entry.waiting.id()) {
-                continue;
+        };
+        let mut turns: HashMap<AccountId, (usize, usize)> = HashMap::new();
+        let mut later = Vec::new();
+        for entry in inner.entries.values().filter(|entry| !entry.asleep && !skip(&entry.waiting.id())) {
+            let waiting = &entry.waiting;
+            if let Some(account) = waiting.transaction().from() {
+                let (taken, sum) = turns.entry(account).or_default();
+                // The first one has its turn however large it is.
+                if *taken > 0 && (*taken >= TURN || sum.saturating_add(waiting.bytes()) > TURN_BYTES) {
+                    later.push(waiting);
+                    continue;
+                }
+                (*taken, *sum) = (*taken + 1, sum.saturating_add(waiting.bytes()));
             }
-            room -= entry.waiting.bytes();
-            chosen.push(entry.waiting.clone());
+            take(waiting);
         }
+        later.into_iter().for_each(take);
         drop(inner);
         order_nonces(&mut chosen);
         chosen

@@ -118,6 +118,32 @@ fn one_account_does_not_fill_the_pool() {
     put(&pool, &transfer(&genesis, 3, 2, 0, 5)).expect("room for others");
 }
 
+/// What a user hands in is bounded, and the others' turn comes before the rest of it.
+#[test]
+fn case_40_10_000_transactions_of_one_account_are_bounded_and_keep_nobody_out() {
+    let (pool, genesis) = (Mempool::default(), genesis());
+    let template = |nonce| {
+        let transaction = transfer(&genesis, 1, 2, nonce, 5);
+        Arc::new(Checked::new(transaction).expect("a good signature"))
+    };
+    let outcomes: Vec<_> = (0..10_000).map(|nonce| pool.insert(template(nonce), true)).collect();
+    let (taken, refused) = outcomes.split_at(MAX_WAITING_PER_ACCOUNT);
+    assert!(taken.iter().all(|outcome| *outcome == Ok(true)));
+    assert!(refused.iter().all(|outcome| *outcome == Err(PoolError::AccountFull)));
+    let others: Vec<Transaction> = (3..6).map(|seed| transfer(&genesis, seed, 2, 0, 5)).collect();
+    others.iter().for_each(|other| assert_eq!(put(&pool, other), Ok(true)));
+    assert_eq!(pool.len(), MAX_WAITING_PER_ACCOUNT + others.len());
+    // A block with room for a tenth of them has all of the others', and the first of his.
+    let chosen = ids(&pool.select(100, usize::MAX, |_| false));
+    assert_eq!(chosen.len(), 100);
+    assert!(others.iter().all(|other| chosen.contains(&other.id())));
+    let his = (0..97).map(|nonce| template(nonce).id());
+    assert!(his.into_iter().all(|id| chosen.contains(&id)));
+    // So has one that is full of bytes.
+    let chosen = ids(&pool.select(usize::MAX, TURN_BYTES + 2_000, |_| false));
+    assert!(others.iter().all(|other| chosen.contains(&other.id())));
+}
+
 #[test]
 fn nonces_of_a_deep_queue_open_one_after_the_other() {
     let (pool, genesis) = (Mempool::default(), genesis());
