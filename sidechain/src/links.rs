@@ -146,6 +146,47 @@ impl Links {
     }
 }
 
+/// Who was heard of lately, and when the next ping is due. The clock may be set back or forth at any time: what is
+/// later than it can be counts from now on.
+struct Presence {
+    heard: Vec<Option<SystemTime>>,
+    ping_at: SystemTime,
+}
+
+impl Presence {
+    fn new(members: usize, now: SystemTime) -> Self {
+        Self { heard: vec![None; members], ping_at: now }
+    }
+
+    /// When the next ping is due: within [`PING`].
+    fn ping_at(&mut self, now: SystemTime) -> SystemTime {
+        self.ping_at = self.ping_at.min(now + PING);
+        self.ping_at
+    }
+
+    /// Whether a ping is due; if so the next one is due after it.
+    fn ping(&mut self, now: SystemTime) -> bool {
+        let due = now >= self.ping_at(now);
+        if due {
+            self.ping_at = now + PING;
+        }
+        due
+    }
+
+    /// Member `from` was heard of; true if it was away.
+    fn heard(&mut self, from: u16, now: SystemTime) -> bool {
+        self.heard.get_mut(usize::from(from)).is_some_and(|heard| heard.replace(now).is_none())
+    }
+
+    /// Who was heard of within [`SILENCE`].
+    fn present(&mut self, now: SystemTime) -> Vec<u16> {
+        for heard in &mut self.heard {
+            *heard = heard.map(|at| at.min(now)).filter(|at| now.duration_since(*at).is_ok_and(|age| age <= SILENCE));
+        }
+        (0..).zip(&self.heard).filter(|(_, heard)| heard.is_some()).map(|(index, _)| index).collect()
+    }
+}
+
 struct Task<S> {
     roster: Arc<Roster>,
     me: u16,
@@ -153,7 +194,7 @@ struct Task<S> {
     line: S,
     incoming: mpsc::Sender<(u16, Vec<u8>)>,
     connected: watch::Sender<Vec<u16>>,
-    heard: Vec<Option<SystemTime>>,
+    presence: Presence,
     waiting: VecDeque<(SystemTime, PublicKey, Vec<u8>)>,
 }
 
@@ -168,10 +209,10 @@ where
     let (arrived, incoming) = mpsc::channel(QUEUE);
     let (connected, seen) = watch::channel(Vec::new());
     let members = u16::try_from(roster.len()).unwrap_or(u16::MAX);
-    let heard = vec![None; roster.len()];
+    let presence = Presence::new(roster.len(), context.current());
     let beacon = Arc::new(Beacon::new(roster.len()));
     let known = beacon.clone();
-    let task = Task { roster, me, beacon, line, incoming: arrived, connected, heard, waiting: VecDeque::new() };
+    let task = Task { roster, me, beacon, line, incoming: arrived, connected, presence, waiting: VecDeque::new() };
     context.spawn(move |context| task.run(context, queue, receiver));
     (Links { sender: LinkSender { outgoing, connected: seen, me, members }, incoming }, known)
 }
@@ -190,8 +231,8 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
         E: Clock,
         R: Receiver<PublicKey = PublicKey>,
     {
-        let mut ping_at = context.current();
         loop {
+            let ping_at = self.presence.ping_at(context.current());
             let wake = if self.waiting.is_empty() { ping_at } else { context.current() + Duration::from_millis(20) };
             select! {
                 message = receiver.recv() => {
@@ -202,11 +243,10 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
                 () = context.sleep_until(wake.min(ping_at)) => {
                     let now = context.current();
                     self.retry(now);
-                    if now >= ping_at {
+                    if self.presence.ping(now) {
                         let mut ping = vec![KIND_PING];
                         ping.extend_from_slice(&self.beacon.own().get().to_be_bytes());
                         let _ = self.line.send(Recipients::All, ping, true);
-                        ping_at = now + PING;
                         self.note_connected(now);
                     }
                 },
@@ -217,9 +257,7 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
     fn arrived(&mut self, now: SystemTime, key: &PublicKey, message: &[u8]) {
         // A member's former key is nobody's.
         let Some(from) = self.roster.place(key).filter(|from| *from != self.me) else { return };
-        let was_away = self.heard[usize::from(from)].is_none();
-        self.heard[usize::from(from)] = Some(now);
-        if was_away {
+        if self.presence.heard(from, now) {
             self.note_connected(now);
         }
         match message.split_first() {
@@ -259,6 +297,8 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
                 continue;
             }
             busy.push(peer.clone());
+            // No message waits longer than at first, wherever the clock has jumped to.
+            let deadline = deadline.min(now + RETRY);
             if deadline > now && self.waiting.len() < QUEUE {
                 self.waiting.push_back((deadline, peer, frame));
             }
@@ -266,16 +306,48 @@ impl<S: Sender<PublicKey = PublicKey>> Task<S> {
     }
 
     fn note_connected(&mut self, now: SystemTime) {
-        for heard in &mut self.heard {
-            if heard.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > SILENCE)) {
-                *heard = None;
-            }
-        }
-        let present = (0u16..).zip(&self.heard).filter(|(_, heard)| heard.is_some()).map(|(index, _)| index).collect();
+        let present = self.presence.present(now);
         self.connected.send_if_modified(|list| {
             let changed = *list != present;
             *list = present;
             changed
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    fn noon() -> SystemTime {
+        SystemTime::UNIX_EPOCH + 50 * YEAR
+    }
+
+    /// A clock that is set back a year: pings go on, and who falls silent is noticed as soon as ever.
+    #[test]
+    fn case_37_a_clock_that_is_set_back_a_year_stops_nothing() {
+        let mut presence = Presence::new(2, noon());
+        assert!(presence.ping(noon()) && !presence.ping(noon()));
+        assert!(presence.heard(1, noon()));
+        let back = noon() - YEAR;
+        assert!(presence.ping_at(back) <= back + PING, "the next ping is not a year away");
+        assert_eq!(presence.present(back), [1]);
+        assert!(presence.ping(back + PING));
+        assert_eq!(presence.present(back + SILENCE), [1]);
+        assert!(presence.present(back + SILENCE + Duration::from_millis(1)).is_empty());
+    }
+
+    /// A year forth: whoever speaks is there again at once.
+    #[test]
+    fn case_37_a_clock_that_is_set_forth_a_year_stops_nothing() {
+        let mut presence = Presence::new(2, noon());
+        assert!(presence.heard(0, noon()) && presence.heard(1, noon()));
+        let forth = noon() + YEAR;
+        assert!(presence.ping(forth));
+        assert!(presence.present(forth).is_empty(), "nobody was heard of since");
+        assert!(presence.heard(1, forth));
+        assert_eq!(presence.present(forth), [1]);
     }
 }
