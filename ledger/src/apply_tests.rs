@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testkit::{Net, account, keypair, sat, terms, wpkh};
-use crate::{DepositState, Output, PegOutState, TxBody, Witness, query};
+use crate::{DepositState, MAX_TRANSFER_OUTPUTS, Output, PegOutState, TxBody, Witness, query};
 use windlass_types::{AccountId, AccountKind, BtcHeight};
 
 /// L36, L40.
@@ -240,6 +240,47 @@ fn a_block_is_bounded_in_number() {
     assert_eq!(left_out, vec![(second.id(), TxError::BlockFull)]);
     block.transactions.push(second);
     assert!(matches!(net.apply(&block), Err(BlockError::TooMany { found: 2, max: 1 })));
+}
+
+/// L11: far beyond the bound, through the decoder and the rules; and at the bound it is good.
+#[test]
+fn a_transfer_with_10_000_outputs_is_refused_by_name() {
+    let mut net = Net::new();
+    net.fund(1, sat(1_000_000));
+    let many = |net: &Net, count: usize| {
+        net.sign(1, |from, nonce| TxBody::Transfer {
+            from,
+            nonce,
+            outputs: vec![Output::btc(account(2), sat(5)); count],
+            fee: Amount::ZERO,
+            memo: vec![],
+            expiry: None,
+        })
+    };
+    let too_many = many(&net, 10_000);
+    let bytes = too_many.encode();
+    let outcome = Transaction::decode(&bytes).map(|decoded| net.refuse(decoded));
+    match outcome {
+        Ok(TxError::TooLarge { bytes: found, .. }) => assert_eq!(found, bytes.len()),
+        Ok(TxError::Outputs(found)) => assert_eq!(found, 10_000),
+        other => panic!("refused by its size or its outputs: {other:?}"),
+    }
+    let one_more = many(&net, MAX_TRANSFER_OUTPUTS + 1);
+    assert_eq!(net.refuse(one_more), TxError::Outputs(MAX_TRANSFER_OUTPUTS + 1));
+    let most = many(&net, MAX_TRANSFER_OUTPUTS);
+    net.accept(vec![most]);
+}
+
+/// L3: bytes of a block that is one byte too large are not even looked at; noise of the greatest size is malformed.
+#[test]
+fn noise_of_a_blocks_greatest_size_is_refused() {
+    for byte in [0, 1, 0x7f, 0xff] {
+        let largest = Block::decode(&vec![byte; MAX_BLOCK_BYTES]);
+        assert!(matches!(largest, Err(crate::DecodeError::Malformed(_))), "{byte}");
+        let larger = Block::decode(&vec![byte; MAX_BLOCK_BYTES + 1]);
+        let found = MAX_BLOCK_BYTES + 1;
+        assert_eq!(larger, Err(crate::DecodeError::TooLarge { found, max: MAX_BLOCK_BYTES }));
+    }
 }
 
 /// L3.

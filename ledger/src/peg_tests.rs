@@ -161,6 +161,41 @@ fn case_19_peg_outs_that_would_lose_coins_are_refused() {
     net.settle();
 }
 
+/// A peg-out that can't be paid, whatever is wrong with it, is named and left out; the block has all the others, and
+/// they are paid.
+#[test]
+fn case_30_a_poisonous_peg_out_is_named_and_the_rest_goes_on() {
+    let mut net = Net::new();
+    for seed in 1..4 {
+        net.fund(seed, sat(1_000_000));
+    }
+    let (max, has) = (net.genesis.params.max_peg_out, net.balance(1));
+    let (huge, odd) = (ScriptBuf::from_bytes(vec![0x51; 600_000]), ScriptBuf::new_op_return([1]));
+    let poison = [
+        (net.peg_out(1, &huge, sat(50_000)), "600"),
+        (net.peg_out(1, &odd, sat(50_000)), "no standard Bitcoin address"),
+        (net.peg_out(1, &wpkh(1), max + sat(1)), "peg-out"),
+        (net.peg_out(1, &wpkh(1), Amount::MAX), "amounts"),
+    ];
+    let healthy = [net.peg_out(2, &wpkh(2), sat(50_000)), net.peg_out(3, &wpkh(3), sat(60_000))];
+    let mut mixed: Vec<Transaction> = poison.iter().map(|(transaction, _)| transaction.clone()).collect();
+    mixed.insert(2, healthy[0].clone());
+    mixed.push(healthy[1].clone());
+    let left_out = net.block(mixed);
+    assert_eq!(left_out.len(), poison.len());
+    for ((transaction, field), (id, error)) in poison.iter().zip(&left_out) {
+        assert_eq!(*id, transaction.id());
+        assert!(error.to_string().contains(field), "{error} should name {field}");
+        assert!(!error.is_transient(), "it never becomes good: {error}");
+    }
+    net.settle();
+    for transaction in healthy {
+        let record = query::peg_out(&net.state, &transaction.id()).expect("memory").expect("burned");
+        assert!(matches!(record.state, PegOutState::Paid { .. }), "{record:?}");
+    }
+    assert_eq!(net.balance(1), has, "who asked for what can't be paid has lost nothing");
+}
+
 #[test]
 fn case_19_peg_out_twice_to_one_destination() {
     let mut net = Net::new();

@@ -208,3 +208,29 @@ fn case_24_only_the_one_transaction_that_is_due_is_allowed() {
     // It has not come so far yet.
     assert!(matches!(before.allows(batch.id, &transaction, &messages), Err(Objection::NotDue { .. })));
 }
+
+/// The recount is behind the ledger, or has gone past what is asked: it allows nothing, says at which block it is, and
+/// allows what is due once both have the same tip.
+#[test]
+fn case_36_a_recount_at_another_tip_allows_nothing_until_both_agree() {
+    let mut net = rich();
+    let behind = net.recount.clone();
+    let claim = net.deposit(&terms(2, 0), sat(500_000));
+    let claim = net.claim(claim);
+    net.accept(vec![claim]);
+    let batch = query::batch(&net.state).expect("memory").expect("in flight");
+    let transaction = batch.transaction(&net.genesis).expect("keys");
+    let messages = batch.sighashes(&net.genesis).expect("keys");
+    let asked = |recount: &Recount| recount.allows(batch.id, &transaction, &messages);
+
+    let not_due = |recount: &Recount| Err(Objection::NotDue { batch: batch.id, height: recount.height() });
+    assert!(behind.height() < net.tip.height);
+    assert_eq!(asked(&behind), not_due(&behind));
+    assert!(asked(&behind).expect_err("behind").to_string().contains(&behind.height().to_string()));
+    assert_eq!(asked(&net.recount), Ok(()), "at the ledger's tip");
+
+    // The ledger of a member that lags behind asks for what is settled already.
+    net.settle();
+    assert!(net.recount.height() > behind.height());
+    assert_eq!(asked(&net.recount), not_due(&net.recount));
+}
