@@ -69,6 +69,8 @@ mod tree;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod light_tests;
 #[cfg(test)]
 mod network_tests;
