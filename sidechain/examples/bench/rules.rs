@@ -9,13 +9,19 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use windlass_ledger::{Applied, BitcoinInputs, Block, Checked, Genesis, Transaction, apply_checked, build_checked};
+use windlass_ledger::{
+    Applied, BitcoinInputs, Block, Checked, Genesis, StateRead as _, Transaction, apply_checked, build_checked, keys,
+    smt,
+};
 use windlass_sidechain::{BitcoinPort as _, ChainStore, Finalised};
 use windlass_store::Store;
+use windlass_types::{AccountId, AccountKind, Digest};
 
 /// Transfers of a block.
 const BLOCK: usize = 5_000;
 const BLOCKS: usize = 8;
+/// Proofs of each kind, at least.
+const PROOFS: usize = 1_000;
 
 /// Signature checks on one core, and on all: the bound of everything else.
 pub fn signatures(report: &mut Report) -> Outcome<f64> {
@@ -106,12 +112,56 @@ pub fn apply(report: &mut Report, count: usize) -> Outcome<()> {
         committing += begun.elapsed();
     }
     let grown = disk_bytes(dir.path()).saturating_sub(filled);
+    let resident = usage().1.saturating_sub(before);
     report.row(&json!({
         "what": "rules", "accounts": count, "block_transfers": accounts.senders(),
         "apply_per_s": per_second(transfers, executing), "commit_per_s": per_second(transfers, committing),
         "apply_and_commit_per_s": per_second(transfers, executing + committing),
         "fill_s": filling.as_secs_f64().round(), "disk_bytes_per_account": filled / count as u64,
         "disk_bytes_per_transfer": grown / transfers as u64,
-        "resident_mb": usage().1.saturating_sub(before) / 1_000_000,
-    }))
+        "disk_mb_per_million_accounts": per_million_mb(filled, count),
+        "disk_mb_per_million_transfers": per_million_mb(grown, transfers),
+        "resident_mb": resident / 1_000_000,
+        "resident_mb_per_million_accounts": per_million_mb(resident, count),
+    }))?;
+    proofs(report, &chain, &accounts)
+}
+
+fn per_million_mb(bytes: u64, count: usize) -> u64 {
+    // Bytes for each, times a million, are as many megabytes.
+    bytes / count.max(1) as u64
+}
+
+/// Proofs of a balance and of an absence under this state: their bytes, and what making and checking one takes.
+fn proofs(report: &mut Report, chain: &Chain, accounts: &Accounts) -> Outcome<()> {
+    let (view, root) = (chain.store.view(), chain.store.tip().state_root);
+    let step = (accounts.ids.len() / PROOFS).max(1);
+    let there: Vec<AccountId> = accounts.ids.iter().step_by(step).copied().collect();
+    let absent = |index: usize| {
+        let bytes = Digest::tagged("bench/absent", &[&index.to_be_bytes()]).0;
+        AccountId { kind: AccountKind::Policy, bytes }
+    };
+    let nowhere: Vec<AccountId> = (0..there.len()).map(absent).collect();
+    for (of, ids) in [("balance", there), ("absence", nowhere)] {
+        let keys: Vec<Vec<u8>> = ids.iter().map(keys::account).collect();
+        let begun = Instant::now();
+        let made: Vec<smt::Proof> = keys.iter().map(|key| smt::prove(&*view, key)).collect::<Result<_, _>>()?;
+        let making = begun.elapsed();
+        let values: Vec<Option<Vec<u8>>> = keys.iter().map(|key| view.get(key)).collect::<Result<_, _>>()?;
+        let begun = Instant::now();
+        let shown = keys.iter().zip(&values).zip(&made);
+        let good = shown.filter(|((key, value), proof)| smt::verify(&root, key, value.as_deref(), proof)).count();
+        let checking = begun.elapsed();
+        if good != made.len() || values.iter().any(|value| value.is_some() != (of == "balance")) {
+            return Err(format!("{good} of {} proofs of {of} hold", made.len()).into());
+        }
+        let sizes = made.iter().map(|proof| borsh::to_vec(proof).map(|bytes| bytes.len()));
+        let sizes: Vec<usize> = sizes.collect::<Result<_, _>>()?;
+        report.row(&json!({
+            "what": "proofs", "of": of, "accounts": accounts.ids.len(), "proofs": good,
+            "bytes_mean": sizes.iter().sum::<usize>() / good, "bytes_max": sizes.iter().max(),
+            "making_us": making.as_micros() / good as u128, "checking_us": checking.as_micros() / good as u128,
+        }))?;
+    }
+    Ok(())
 }
