@@ -221,6 +221,7 @@ fn case_05_random_operations_reach_every_outcome() {
     let mut seen = BTreeSet::new();
     for _ in 0..40 {
         let world = World::new().run_all(ops.new_tree(&mut runner).expect("a strategy without filters").current());
+        crate::restore::tests::check(&world.net);
         let state = &world.net.state;
         for record in query::batches(state).expect("memory") {
             seen.insert(match record.state {

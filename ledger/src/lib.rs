@@ -36,6 +36,7 @@ mod proposal;
 pub mod query;
 mod receipt;
 mod record;
+mod restore;
 pub mod script;
 mod settle;
 pub mod smt;
@@ -90,8 +91,9 @@ pub use record::{
     Account, Anchor, BatchRecord, BatchState, Breach, DepositRecord, DepositState, PegOutRecord, PegOutState, Revealed,
     Totals, TreasuryCoin,
 };
+pub use restore::{Restore, RestoreError};
 pub use script::{DepositTerms, ScriptError, SpendInfo};
-pub use state::{ChangeSet, MemoryState, Overlay, StateError, StateRead};
+pub use state::{ChangeSet, Entry, MemoryState, Overlay, StateError, StateRead};
 pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
 pub use treasury::{Batch, BatchInput, Coin, Payout};
 pub use tx_error::TxError;

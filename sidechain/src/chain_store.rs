@@ -1,10 +1,14 @@
 //! The finalised chain on disk: state, blocks, certificates and where each transaction is. One
-//! durable commit for all that becomes final together.
+//! durable commit for all that becomes final together. A chain that began from a snapshot has nothing of the blocks
+//! up to it but the newest one's certificate.
 
+use crate::snapshot::Head;
 use crate::tree::Tip;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::{Arc, PoisonError, RwLock};
 use windlass_ledger::{
-    Applied, Block, DecodeError, Genesis, Header, Overlay, StateError, StateRead, genesis_state, keys, query, smt,
+    Applied, Block, ChangeSet, DecodeError, Genesis, Header, Overlay, StateError, StateRead, genesis_state, keys, query,
+    smt,
 };
 use windlass_light::EpochLink;
 use windlass_store::{Snapshot, Store, StoreError, Writes};
@@ -22,6 +26,7 @@ const META: &str = "meta";
 /// All of them.
 pub(crate) const TABLES: [&str; 7] = [STATE, BLOCKS, CERTIFICATES, RECEIPTS, TRANSACTIONS, META, LINKS];
 const CHAIN: &[u8] = b"chain";
+const BASE: &[u8] = b"base";
 
 /// Why the finalised chain can't be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,9 +85,19 @@ pub struct Location {
     pub index: u32,
 }
 
+/// The snapshot that a chain began from: what came before was not validated here.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Base {
+    /// The header of its block.
+    pub header: Header,
+    /// Which members had signed it, by their index.
+    pub signers: Vec<u16>,
+}
+
 /// The finalised chain in one [`Store`]; see the module's head.
 pub struct ChainStore {
     store: Arc<Store>,
+    base: Option<Base>,
     genesis: Arc<Genesis>,
     tip: RwLock<Tip>,
 }
@@ -129,7 +144,14 @@ impl ChainStore {
             Some(found) => return Err(ChainStoreError::OtherChain { expected: chain, found: hex::encode(found) }),
         }
         let tip = read_tip(&store)?;
-        Ok(Arc::new(Self { store, genesis, tip: RwLock::new(tip) }))
+        let base = store.get(META, BASE)?.map(|bytes| {
+            borsh::from_slice(&bytes).map_err(|error| ChainStoreError::Damaged {
+                what: "the snapshot that the chain began from",
+                height: tip.header.height,
+                reason: error.to_string(),
+            })
+        });
+        Ok(Arc::new(Self { store, base: base.transpose()?, genesis, tip: RwLock::new(tip) }))
     }
 
     /// Whether `store` has begun a chain.
@@ -156,7 +178,21 @@ impl ChainStore {
         self.tip_view().view
     }
 
-    /// The block at `height` and its certificate; `None` above the tip and for the genesis.
+    /// The snapshot that the chain began from; none if it began from the genesis.
+    pub const fn base(&self) -> Option<&Base> {
+        self.base.as_ref()
+    }
+
+    /// The certificate of the block at `height`; `None` where [`Self::block`] has none, but for the snapshot's own block.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn certificate(&self, height: SideHeight) -> Result<Option<Vec<u8>>, ChainStoreError> {
+        Ok(self.store.get(CERTIFICATES, &key(height))?)
+    }
+
+    /// The block at `height` and its certificate; `None` above the tip, for the genesis, and up to the snapshot that the
+    /// chain began from.
     ///
     /// # Errors
     /// The store fails or an entry is damaged.
@@ -272,7 +308,34 @@ fn link_after(entry: &Finalised, view: &dyn StateRead) -> Result<Option<(u64, Ve
     Ok(Some((newest.number, borsh::to_vec(&link).expect(encoded))))
 }
 
-fn put_changes(writes: &mut Writes, changes: &windlass_ledger::ChangeSet) {
+/// The state that `store` has so far.
+pub(crate) fn state_view(store: &Store) -> Result<Arc<dyn StateRead>, StoreError> {
+    Ok(Arc::new(View(store.snapshot(STATE)?)))
+}
+
+/// The writes that bring a store's state on.
+pub(crate) fn state_writes(changes: &ChangeSet) -> Writes {
+    let mut writes = Writes::new();
+    put_changes(&mut writes, changes);
+    writes
+}
+
+/// The last writes of a store that was filled from a snapshot: from then on it is a chain.
+pub(crate) fn begun(last: &ChangeSet, head: &Head, signers: &[u16]) -> Writes {
+    const ENCODED: &str = "writing to a vector does not fail and no length reaches u32";
+    let header = &head.header;
+    let base = borsh::to_vec(&Base { header: *header, signers: signers.to_vec() }).expect(ENCODED);
+    let mut writes = state_writes(last);
+    for (number, link) in (1u64..).zip(&head.links) {
+        writes.add_put(LINKS, &number.to_be_bytes(), &borsh::to_vec(link).expect(ENCODED));
+    }
+    writes
+        .put(CERTIFICATES, &key(header.height), &head.certificate)
+        .put(META, BASE, &base)
+        .put(META, CHAIN, header.chain.0.as_bytes())
+}
+
+fn put_changes(writes: &mut Writes, changes: &ChangeSet) {
     for (key, value) in changes.iter() {
         match value {
             Some(value) => writes.add_put(STATE, key, value),
@@ -282,7 +345,7 @@ fn put_changes(writes: &mut Writes, changes: &windlass_ledger::ChangeSet) {
 }
 
 fn read_tip(store: &Store) -> Result<Tip, ChainStoreError> {
-    let view: Arc<dyn StateRead> = Arc::new(View(store.snapshot(STATE)?));
+    let view = state_view(store)?;
     let header = query::tip(&*view)?;
     Ok(Tip::new(header, view))
 }

@@ -5,6 +5,7 @@ use crate::IdentitySeed;
 use crate::chain_store::{self, ChainStore};
 use crate::engine::block::Sealed;
 use crate::engine::committee::{Committee, EPOCH, Votes, private_key};
+use crate::snapshot::{Pieces, Reader, signers};
 use commonware_codec::{DecodeExt as _, Encode as _};
 use commonware_consensus::simplex::types::{Finalize, Proposal};
 use commonware_consensus::types::{Round, View};
@@ -12,7 +13,7 @@ use commonware_cryptography::sha256;
 use commonware_parallel::Sequential;
 use commonware_utils::non_empty;
 use std::sync::Arc;
-use windlass_ledger::{Block, Genesis, Transaction, query};
+use windlass_ledger::{Block, Genesis, MemoryState, Restore, Transaction, query};
 use windlass_light::Certificate;
 use windlass_store::{Store, Writes};
 use windlass_types::{Digest, SideHeight};
@@ -71,4 +72,25 @@ pub fn chain_store(store: Arc<Store>, genesis: &Arc<Genesis>, rows: &[(usize, &[
     taken &= chain.location(&Digest::default()).is_ok();
     taken &= chain.links().is_ok();
     taken & query::totals(&*chain.view()).is_ok()
+}
+
+/// The state that a snapshot carries, if the members of this genesis signed it and all of it holds.
+pub fn snapshot(genesis: &Genesis, bytes: &[u8]) -> Option<MemoryState> {
+    let mut reader = Reader::new(bytes).ok()?;
+    signers(genesis, &reader.head).ok()?;
+    let (mut state, mut restore) = (MemoryState::default(), Restore::new(reader.head.header));
+    while let Some(rows) = reader.rows().ok()? {
+        let changes = restore.take(&state, rows).ok()?;
+        state.commit(&changes);
+    }
+    let last = restore.finish(&state).ok()?;
+    state.commit(&last);
+    Some(state)
+}
+
+/// The snapshot of a state, whose newest block has this certificate.
+pub fn snapshot_of(state: MemoryState, certificate: Vec<u8>) -> Vec<u8> {
+    let header = query::tip(&state).expect("a header");
+    let pieces = Pieces::new(header, certificate, Vec::new(), Arc::new(state));
+    pieces.flatten().flatten().collect()
 }

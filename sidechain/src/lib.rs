@@ -64,6 +64,7 @@ mod mempool;
 mod ports;
 mod proofs;
 mod signatures;
+mod snapshot;
 mod tree;
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod simulation_peg_tests;
 #[cfg(test)]
 mod simulation_tests;
 
-pub use chain_store::{ChainStore, ChainStoreError, Finalised, Location};
+pub use chain_store::{Base, ChainStore, ChainStoreError, Finalised, Location};
 pub use config::{IdentitySeed, MAX_BODY_BYTES, MAX_LINK_BYTES, MAX_MESSAGE_BYTES, MemberConfig, Peer, Timing};
 pub use core::{Misbehaviour, NoteError, SubmitError};
 pub use engine::committee::identity_of;
@@ -99,6 +100,7 @@ pub use member::{CHAIN_FILE, Context, ENGINE_DIR, Member, StartError};
 pub use mempool::PoolError;
 pub use ports::{BitcoinPort, FinalizedPort, NoPorts};
 pub use proofs::{ForkError, ForkProof, PROOFS_DIR};
+pub use snapshot::{MAGIC as SNAPSHOT_MAGIC, Pieces, SnapshotError, pieces, restore};
 pub use windlass_light::{CertificateError, CommitteeError, EpochLink, Epochs, signers, verify_block};
 
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _};
