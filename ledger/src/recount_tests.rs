@@ -5,8 +5,8 @@
 use crate::testkit::{Net, account, sat, terms, wpkh};
 use crate::{BitcoinInputs, Block, Header, Transaction, TxBody, build, query};
 use bitcoin::Amount;
-use windlass_recount::{Fault, Objection, Recount, TxFault};
-use windlass_types::AssetId;
+use windlass_recount::{Fault, Objection, Recount, SavedError, TxFault};
+use windlass_types::{AssetId, Digest};
 
 /// An honest next block with `transactions`, not taken by anyone yet.
 fn next(net: &Net, transactions: Vec<Transaction>) -> Block {
@@ -233,4 +233,92 @@ fn case_36_a_recount_at_another_tip_allows_nothing_until_both_agree() {
     net.settle();
     assert!(net.recount.height() > behind.height());
     assert_eq!(asked(&net.recount), not_due(&net.recount));
+}
+
+/// The rules are a block ahead of the recount: it permits nothing yet, and says where it is. On another branch it never does.
+#[test]
+fn case_36_a_recount_at_another_tip_permits_nothing_and_says_where_it_is() {
+    let mut net = rich();
+    let behind = net.recount.clone();
+    net.accept(vec![net.peg_out(1, &wpkh(1), sat(50_000))]);
+    let batch = query::batch(&net.state).expect("memory").expect("in flight");
+    let (id, transaction) = (batch.id, batch.transaction(&net.genesis).expect("keys"));
+    let messages = batch.sighashes(&net.genesis).expect("keys");
+    assert_eq!(net.recount.allows(id, &transaction, &messages), Ok(()));
+    let height = behind.height();
+    assert_eq!(behind.allows(id, &transaction, &messages), Err(Objection::NotDue { batch: id, height }));
+    // It went on over another block at the same height.
+    let mut other = rich();
+    other.block(vec![]);
+    let mut astray = other.recount.clone();
+    assert_eq!(astray.height(), net.recount.height());
+    let height = astray.height();
+    assert_eq!(astray.allows(id, &transaction, &messages), Err(Objection::NotDue { batch: id, height }));
+    let block = next(&net, vec![]);
+    let parent = Fault::Parent(height.next().expect("low"));
+    assert_eq!(astray.take(&block.encode()), Err(parent.clone()));
+    assert_eq!(astray.allows(id, &transaction, &messages), Err(parent.into()));
+}
+
+/// A recount with a batch in flight, what it saves, and its newest block.
+fn saved() -> (Net, Vec<u8>, Block) {
+    let mut net = rich();
+    net.accept(vec![net.peg_out(1, &wpkh(1), sat(50_000))]);
+    let block = next(&net, vec![net.transfer(1, 2, sat(54_321))]);
+    net.recount.take(&block.encode()).expect("honest");
+    let saved = net.recount.save().expect("nothing is wrong");
+    (net, saved, block)
+}
+
+/// With the checksum that makes damaged bytes look whole.
+fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.len() - 32);
+    let sum = Digest::tagged("Windlass/recount", &[&bytes]);
+    bytes.extend_from_slice(sum.as_bytes());
+    bytes
+}
+
+#[test]
+fn a_saved_recount_is_believed_whole_or_not_at_all() {
+    let (net, saved, block) = saved();
+    let resumed = net.resumed(&saved, &block).expect("good");
+    assert_eq!((resumed.height(), resumed.due()), (block.header.height, net.recount.due()));
+    assert_eq!(resumed.save(), Some(saved.clone()));
+    for place in 0..saved.len() {
+        let mut bad = saved.clone();
+        bad[place] ^= 1;
+        assert!(matches!(net.resumed(&bad, &block), Err(SavedError::Damaged(_))), "byte {place}");
+        assert!(matches!(net.resumed(&saved[..place], &block), Err(SavedError::Damaged(_))), "cut at {place}");
+    }
+    let other = next(&net, vec![]);
+    assert!(matches!(net.resumed(&saved, &other), Err(SavedError::OtherBlock(_))));
+    let mut foreign = net.clone();
+    foreign.genesis.threshold = 4;
+    assert!(matches!(foreign.resumed(&saved, &block), Err(SavedError::OtherChain(_))));
+}
+
+/// Whoever can write the file can write its checksum: what it says must add up all the same.
+#[test]
+fn a_saved_recount_that_does_not_add_up_is_not_believed() {
+    let (net, saved, block) = saved();
+    let changed = |from: u64, to: u64| {
+        let (from, to) = (from.to_le_bytes(), to.to_le_bytes());
+        let mut bytes = saved.clone();
+        let places: Vec<usize> = (0..bytes.len() - 8).filter(|at| bytes[*at..*at + 8] == from).collect();
+        assert!(!places.is_empty());
+        places.iter().for_each(|at| bytes[*at..*at + 8].copy_from_slice(&to));
+        net.resumed(&resealed(bytes), &block).err()
+    };
+    let sums = |error: Option<SavedError>| match error {
+        Some(SavedError::Sums(_, what)) => what,
+        other => panic!("{other:?}"),
+    };
+    let has = net.recount.balance(&account(2), &AssetId::BTC);
+    assert_eq!(sums(changed(has, has + 1)), "the balances are not the supply");
+    let owed = sums(changed(50_000, 60_000));
+    assert!(owed.contains("owed"), "{owed}");
+    // Nothing is saved of a recount that has found something wrong.
+    let mut wrong = net.recount.clone();
+    wrong.take(b"no block").expect_err("no block");
+    assert_eq!(wrong.save(), None);
 }

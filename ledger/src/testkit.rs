@@ -180,8 +180,16 @@ impl Net {
         let applied = self.apply(&decoded).expect("a built block applies");
         assert_eq!(applied, built);
         self.recount.take(&block.encode()).expect("the recount agrees");
+        // From what it saves it goes on as if it had never stopped.
+        self.recount = self.resumed(&self.recount.save().expect("nothing is wrong"), &block).expect("it adds up");
         self.commit(applied);
         left_out
+    }
+
+    /// The recount that these bytes were saved of, on a chain whose newest block is `block`.
+    pub(crate) fn resumed(&self, saved: &[u8], block: &Block) -> Result<Recount, windlass_recount::SavedError> {
+        let genesis = borsh::from_slice(&borsh::to_vec(&self.genesis).expect("memory")).expect("canonical");
+        Recount::resume(genesis, saved, |_| Some(block.encode()))
     }
 
     pub(crate) fn apply(&self, block: &Block) -> Result<Applied, BlockError> {

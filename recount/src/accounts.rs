@@ -2,11 +2,12 @@
 
 use crate::fault::TxFault;
 use bitcoin::Amount;
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use windlass_types::{AccountId, AssetId};
 
 /// All accounts, all assets, all nonces.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Accounts {
     /// No entry: nothing.
     units: BTreeMap<(AccountId, AssetId), u64>,
@@ -17,7 +18,7 @@ pub(crate) struct Accounts {
 }
 
 /// All nonces below the first, and these.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, BorshSerialize, BorshDeserialize)]
 struct Used {
     first: u64,
     above: BTreeSet<u64>,
@@ -30,6 +31,16 @@ impl Accounts {
 
     pub(crate) fn balance(&self, account: &AccountId, asset: &AssetId) -> u64 {
         self.units.get(&(*account, *asset)).copied().unwrap_or_default()
+    }
+
+    /// What accounts have, asset by asset.
+    pub(crate) fn all_units(&self) -> impl Iterator<Item = (AssetId, u64)> {
+        self.units.iter().map(|((_, asset), units)| (*asset, *units))
+    }
+
+    /// The supply of each asset of which there is some.
+    pub(crate) fn supplies(&self) -> impl Iterator<Item = (AssetId, u64)> {
+        self.supply.iter().map(|(asset, supply)| (*asset, *supply)).filter(|(_, supply)| *supply > 0)
     }
 
     /// Each nonce of an account counts once, ever.

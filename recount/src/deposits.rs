@@ -2,28 +2,33 @@
 
 use crate::dials::Dials;
 use crate::fault::TxFault;
+use crate::saved::{consensus, inside};
 use crate::script;
 use bitcoin::block::Header as BitcoinHeader;
 use bitcoin::consensus::encode::deserialize;
 use bitcoin::merkle_tree::PartialMerkleTree;
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
 use bitcoin::{BlockHash, OutPoint, ScriptBuf, Transaction as BitcoinTransaction};
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::BTreeMap;
 use windlass_ledger::{BitcoinBlockFacts, DepositClaim, Genesis, Params};
 use windlass_types::{AccountId, BlockRef, BtcHeight};
 
 /// The Bitcoin blocks that claims may be of: hash and number of transactions.
-#[derive(Clone)]
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Anchors {
     newest: BlockRef,
+    #[borsh(serialize_with = "inside::write_anchors", deserialize_with = "inside::read_anchors")]
     blocks: BTreeMap<BtcHeight, (BlockHash, u32)>,
 }
 
 /// A coin that a claim shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Deposit {
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub(crate) outpoint: OutPoint,
     pub(crate) amount: u64,
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub(crate) script: ScriptBuf,
     pub(crate) account: AccountId,
     /// From this anchor on the federation leaves it to its user.

@@ -1,11 +1,12 @@
 //! The dials in force, as proposals in the blocks change them.
 
 use crate::fault::TxFault;
+use borsh::{BorshDeserialize, BorshSerialize};
 use windlass_ledger::{Params, ParamsChange, Proposal};
 use windlass_types::{BtcHeight, SideHeight};
 
 /// By what the deposits of some Bitcoin blocks are judged: what was in force when the block was consumed.
-#[derive(Clone)]
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Bounds {
     pub(crate) from: BtcHeight,
     pub(crate) least: u64,
@@ -15,7 +16,7 @@ pub(crate) struct Bounds {
 }
 
 /// See the module's head.
-#[derive(Clone)]
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Dials {
     pub(crate) params: Params,
     /// Ascending by the first Bitcoin block.

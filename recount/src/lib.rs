@@ -19,11 +19,13 @@ mod accounts;
 mod deposits;
 mod dials;
 mod fault;
+mod saved;
 mod script;
 mod treasury;
 mod witness;
 
 pub use fault::{Fault, Objection, TxFault};
+pub use saved::SavedError;
 pub use treasury::Coin;
 
 use accounts::Accounts;

@@ -2,6 +2,7 @@
 
 use crate::deposits::Deposit;
 use crate::fault::TxFault;
+use crate::saved::{consensus, inside};
 use crate::script;
 use bitcoin::hashes::Hash as _;
 use bitcoin::secp256k1::{Secp256k1, VerifyOnly};
@@ -9,22 +10,26 @@ use bitcoin::sighash::{Prevouts, SighashCache, TapSighashType};
 use bitcoin::{
     Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness, absolute::LockTime, transaction::Version,
 };
+use borsh::{BorshDeserialize, BorshSerialize};
 use std::collections::{BTreeMap, BTreeSet};
 use windlass_ledger::{Genesis, Header, Params, Spend};
 use windlass_types::{AccountId, BlockRef, BtcHeight};
 
 /// A coin of the federation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Coin {
     /// Where it is.
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub outpoint: OutPoint,
     /// Value and script.
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub output: TxOut,
 }
 
 /// What was burned to be paid on Bitcoin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct PegOut {
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub(crate) script: ScriptBuf,
     pub(crate) amount: u64,
     pub(crate) fee_max: u64,
@@ -33,9 +38,10 @@ pub(crate) struct PegOut {
 }
 
 /// The transaction that is due.
-#[derive(Clone)]
+#[derive(Clone, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Due {
     pub(crate) id: u64,
+    #[borsh(serialize_with = "consensus::write", deserialize_with = "consensus::read")]
     pub(crate) transaction: Transaction,
     pub(crate) coins: Vec<Coin>,
     deposits: BTreeMap<u64, (Deposit, u64)>,
@@ -43,13 +49,14 @@ pub(crate) struct Due {
 }
 
 /// See the module's head. What waits stands under the number that it came with.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Treasury {
     coin: Option<Coin>,
     robbed: bool,
     deposits: BTreeMap<u64, Deposit>,
     peg_outs: BTreeMap<u64, PegOut>,
     /// Deposits that were claimed, as long as a claim could come again.
+    #[borsh(serialize_with = "inside::write_claims", deserialize_with = "inside::read_claims")]
     claimed: BTreeSet<(BtcHeight, OutPoint)>,
     claims: u64,
     burns: u64,
@@ -74,6 +81,12 @@ impl Due {
 impl Treasury {
     pub(crate) const fn owed(&self) -> u64 {
         self.owed
+    }
+
+    /// What was burned and is not settled, counted peg-out by peg-out; none if that overflows.
+    pub(crate) fn burned_unpaid(&self) -> Option<u64> {
+        let due = self.due.iter().flat_map(|due| due.peg_outs.values());
+        total(self.peg_outs.values().chain(due).map(|peg_out| peg_out.amount))
     }
 
     pub(crate) const fn due(&self) -> Option<&Due> {

@@ -201,7 +201,7 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
     let chain = member.start_consensus(genesis, port.clone(), Arc::new(receipts::Log(network))).await?;
     tokio::spawn(note_anchors(chain.clone(), port, view.clone()));
 
-    let recount = recount::Watch::new(chain.clone());
+    let recount = recount::Watch::new(chain.clone(), &folder.dir);
     tokio::spawn(recount.clone().run(view.clone()));
 
     let (status, signed) = (watch::Sender::new(Status::Idle), watch::Sender::new(None));

@@ -1,7 +1,10 @@
 //! The independent recount at work: it reads each final block's bytes from the member's disk, asks the member's own
-//! bitcoind for the coins that are to be spent, and is asked before each share leaves.
+//! bitcoind for the coins that are to be spent, and is asked before each share leaves. What it has counted it keeps in
+//! a file of its own, and goes on from there; without one that holds it counts from the genesis.
 
 use crate::bitcoin_view::BitcoinView;
+use crate::files;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -18,9 +21,33 @@ const STRIDE: u64 = 256;
 /// A coin that bitcoind did not have is asked for again this often.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// The file in the member's folder.
+const FILE: &str = "recount.saved";
+/// So many blocks are counted without a word to the disk at most.
+const MAX_UNSAVED_BLOCKS: u64 = 4_096;
+
+/// What the file has, and what was counted since.
+#[derive(Default)]
+struct Kept {
+    /// The file's length.
+    bytes: usize,
+    /// The bytes of the blocks counted since.
+    since_bytes: usize,
+    since_blocks: u64,
+}
+
+impl Kept {
+    /// The file is written anew once as much was counted as it has: so it costs no more than the chain itself does.
+    const fn is_due(&self) -> bool {
+        self.since_blocks > 0 && (self.since_bytes >= self.bytes || self.since_blocks >= MAX_UNSAVED_BLOCKS)
+    }
+}
+
 /// See the module's head.
 pub(crate) struct Watch {
     chain: Handle,
+    file: PathBuf,
+    kept: Mutex<Kept>,
     recount: Mutex<Recount>,
     /// What bitcoind said of the coins of this batch.
     coins: Mutex<Option<(u64, Result<(), String>)>>,
@@ -32,10 +59,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Watch {
-    /// Has counted nothing yet.
-    pub(crate) fn new(chain: Handle) -> Arc<Self> {
-        let recount = Mutex::new(Recount::new(chain.genesis().as_ref().clone()));
-        Arc::new(Self { chain, recount, coins: Mutex::new(None), changed: watch::Sender::new(()) })
+    /// Has counted what the file in the folder `dir` says, or nothing yet.
+    pub(crate) fn new(chain: Handle, dir: &Path) -> Arc<Self> {
+        let file = dir.join(FILE);
+        let (recount, bytes) = resume(&chain, &file);
+        let kept = Mutex::new(Kept { bytes, ..Kept::default() });
+        let recount = Mutex::new(recount);
+        Arc::new(Self { chain, file, kept, recount, coins: Mutex::new(None), changed: watch::Sender::new(()) })
+    }
+
+    /// Writes what was counted, if that is due. A disk that refuses costs a longer recount at the next start, and
+    /// nothing else.
+    fn keep(&self) {
+        if !lock(&self.kept).is_due() {
+            return;
+        }
+        let Some(saved) = lock(&self.recount).save() else { return };
+        if let Err(error) = files::write_whole(&self.file, &saved, 0o600) {
+            warn!(%error, "the recount is not kept");
+        }
+        *lock(&self.kept) = Kept { bytes: saved.len(), ..Kept::default() };
     }
 
     /// Told whenever it may permit what it did not before.
@@ -61,6 +104,10 @@ impl Watch {
             };
             match self.chain.chain().block_bytes(height) {
                 Ok(Some(block)) => {
+                    let mut kept = lock(&self.kept);
+                    kept.since_bytes = kept.since_bytes.saturating_add(block.len());
+                    kept.since_blocks = kept.since_blocks.saturating_add(1);
+                    drop(kept);
                     if let Err(fault) = recount.take(&block) {
                         error!(%fault, "the recount does not agree with the chain: this member signs nothing any more");
                         return false;
@@ -83,7 +130,12 @@ impl Watch {
         loop {
             heights.mark_unchanged();
             let this = self.clone();
-            match tokio::task::spawn_blocking(move || this.catch_up(STRIDE)).await {
+            let counted = tokio::task::spawn_blocking(move || {
+                let more = this.catch_up(STRIDE);
+                this.keep();
+                more
+            });
+            match counted.await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(_) => return,
@@ -125,6 +177,26 @@ impl Watch {
         self.changed.send_replace(());
         settled
     }
+}
+
+/// The recount of the file, as far as the chain agrees with it, and the file's length; or one from the genesis.
+fn resume(chain: &Handle, file: &Path) -> (Recount, usize) {
+    let genesis = || chain.genesis().as_ref().clone();
+    let block = |height| chain.chain().block_bytes(height).ok().flatten();
+    match std::fs::read(file) {
+        Ok(saved) => match Recount::resume(genesis(), &saved, block) {
+            Ok(recount) => {
+                info!(height = %recount.height(), "the recount goes on from where it stopped");
+                return (recount, saved.len());
+            }
+            Err(error) => {
+                warn!(file = %file.display(), %error, "the kept recount is not believed: counting from the genesis");
+            }
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => warn!(file = %file.display(), %error, "the kept recount can't be read: counting from the genesis"),
+    }
+    (Recount::new(genesis()), 0)
 }
 
 async fn look_for(view: &BitcoinView, coin: &Coin) -> Result<(), String> {

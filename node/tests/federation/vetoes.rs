@@ -86,6 +86,8 @@ async fn case_04_a_member_whose_recount_disagrees_does_not_sign() {
         let mut block = Block::decode(&bytes).expect("a block");
         block.header.supply += Amount::from_sat(1);
         store.commit(Writes::new().put("blocks", &key, &block.encode())).expect("writable");
+        // What it counted before it was fooled would not be fooled with it.
+        std::fs::remove_file(dir.join("recount.saved")).expect("it was kept");
     })
     .await;
     let out = address(&keypair(4));
@@ -100,4 +102,40 @@ async fn case_04_a_member_whose_recount_disagrees_does_not_sign() {
     assert_eq!(honest.recount, None);
     assert!(honest.recounted.is_some_and(|height| height > SideHeight::new(0)));
     assert_eq!(payments(&fed, &out).await, vec![]);
+}
+
+/// After kill -9 the recount goes on from its file; one that is damaged is counted anew, never believed, and never in
+/// the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recount_outlives_its_process_and_a_damaged_one_is_not_believed() {
+    let mut fed = Fed::up(Params::default()).await;
+    let ann = keypair(1);
+    let coin = deposit(&fed, &ann, 0, Amount::from_sat(500_000)).await;
+    minted(&fed, coin).await;
+    let said = |fed: &Fed, m: usize, what: &str| {
+        let log = std::fs::read_to_string(fed.path().join(format!("f{}.log", m + 1))).unwrap_or_default();
+        log.contains(what).then_some(())
+    };
+    let goes_on = "the recount goes on from where it stopped";
+    for m in SILENT {
+        eventually("it is kept", || async { fed.member_dir(m).join("recount.saved").exists().then_some(()) }).await;
+        fed.kill(m);
+    }
+    let damaged = fed.member_dir(3).join("recount.saved");
+    let mut bytes = std::fs::read(&damaged).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&damaged, bytes).expect("writable");
+    fed.start_all().await;
+    eventually("the whole one goes on", || async { said(&fed, 2, goes_on) }).await;
+    eventually("the damaged one is named", || async { said(&fed, 3, "is not believed: counting from the genesis") }).await;
+    assert_eq!((said(&fed, 3, goes_on), said(&fed, 2, "is not believed")), (None, None));
+    // Without them nobody could pay: three of four sign.
+    fed.kill(0);
+    let out = address(&keypair(4));
+    let id = burn(&fed, &ann, 0, Amount::from_sat(100_000), &out).await;
+    paid(&fed, id).await;
+    for m in SILENT {
+        assert_eq!(health(&fed, m).await.recount, None);
+    }
 }
