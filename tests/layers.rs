@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("peg", &["types", "ledger", "recount", "chain", "store"]),
     ("node", &["types", "ledger", "light", "recount", "chain", "store", "channels", "sidechain", "peg"]),
     ("regtest", &["types", "chain", "node", "store", "peg", "ledger"]),
-    ("fuzz", &["types", "ledger", "light", "chain", "store", "channels", "sidechain", "peg", "node"]),
+    ("fuzz", &["types", "ledger", "light", "recount", "chain", "store", "channels", "sidechain", "peg", "node"]),
 ];
 
 /// Packages that only some crates may name (a prefix), and which.

@@ -4,7 +4,7 @@ use crate::{
     commands::{
         address, anchors, asset, balance, chain, channel, completions, demo, doctor, down, faucet, federation, invoice,
         keysend, logs, mine, node, offer, pay, payment, peer, peg, policy, probe,
-        process::{FollowerCommand, HubCommand, MemberCommand, Process},
+        process::{self, FollowerArgs, FollowerCommand, HubCommand, MemberCommand, Process},
         prove, refund, send, statement, status, transfer, up, verify,
     },
     context::{Context, Global},
@@ -113,6 +113,8 @@ pub enum Command {
     Prove(prove::Command),
     /// Check such a file offline: what it proves, and whom one trusts
     Verify(verify::Args),
+    /// Check every block of the sidechain yourself, and serve its API
+    Follow(FollowerArgs),
     /// Opening and closing balances, each with its Bitcoin transaction
     Statement(statement::Args),
     /// The whole voyage on a network of its own, checked at each step
@@ -162,7 +164,7 @@ impl Command {
         match self {
             Self::Member(MemberCommand::Run(args)) => Some(Process::Member(args.dir.clone())),
             Self::Node(node::Command::Run(args)) => Some(Process::Node(args.dir.clone())),
-            Self::Follower(FollowerCommand::Run(args)) => Some(Process::Follower(args.clone())),
+            Self::Follow(args) | Self::Follower(FollowerCommand::Run(args)) => Some(Process::Follower(args.clone())),
             Self::Hub(HubCommand::Run(args)) => Some(Process::Hub(args.dir.clone())),
             _ => None,
         }
@@ -212,7 +214,8 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Statement(args) => statement::run(ctx, args).await,
         Command::Demo(args) => demo::run(ctx, args).await,
         Command::Completions(args) => completions::run(ctx, args),
-        Command::Member(_) | Command::Follower(_) | Command::Hub(_) => Err(not_a_command()),
+        Command::Follower(FollowerCommand::Snapshot(args)) => process::snapshot(ctx, args).await,
+        Command::Member(_) | Command::Follow(_) | Command::Follower(_) | Command::Hub(_) => Err(not_a_command()),
         Command::Openchannel(args) => channel::open::run(ctx, args).await,
         Command::Listchannels(args) => channel::list::run(ctx, args).await,
         Command::Closechannel(args) => channel::close::run(ctx, args).await,

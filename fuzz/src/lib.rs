@@ -34,6 +34,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sidechain_certificate", wire::certificate),
     ("sidechain_gossip", wire::gossip),
     ("sidechain_store", rows::chain_store),
+    ("sidechain_snapshot", wire::state_snapshot),
+    ("recount_saved", rows::saved_recount),
     ("peg_signing", wire::signing),
     ("peg_dkg", wire::dkg),
     ("peg_share", wire::share),

@@ -4,6 +4,7 @@ use crate::seeds;
 use std::sync::{Arc, OnceLock};
 use windlass_channels::fuzzing::store;
 use windlass_ledger::{BitcoinInputs, ChangeSet, Genesis, MemoryState, StateRead, genesis_state, keys, query};
+use windlass_recount::Recount;
 use windlass_types::{AccountId, BtcHeight, Digest};
 
 fn genesis() -> &'static Arc<Genesis> {
@@ -91,6 +92,18 @@ pub(crate) fn ledger_state(bytes: &[u8]) -> bool {
     }
     let _ = windlass_ledger::build(genesis, &state, &header, BitcoinInputs::default(), transactions);
     answered
+}
+
+/// A kept recount whose checksum holds: it goes on, or is not believed.
+pub(crate) fn saved_recount(bytes: &[u8]) -> bool {
+    let sum = Digest::tagged("Windlass/recount", &[bytes]);
+    let block = seeds::first_block().encode();
+    let saved = [bytes, sum.as_bytes()].concat();
+    let resumed = Recount::resume((**genesis()).clone(), &saved, |_| Some(block.clone()));
+    let Ok(mut recount) = resumed else { return false };
+    let _ = (recount.due(), recount.coins(), recount.save());
+    assert!(recount.take(&block).is_err(), "a block that is counted already");
+    true
 }
 
 fn ask(state: &dyn StateRead) -> bool {

@@ -280,6 +280,17 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "policy_text" => policies().iter().map(|policy| policy.to_string().into_bytes()).collect(),
         "proof_file" => proof_files(),
+        "recount_saved" => {
+            let mut recount = windlass_recount::Recount::new(genesis());
+            recount.take(&first_block().encode()).expect("an empty block");
+            let mut saved = recount.save().expect("nothing is wrong");
+            saved.truncate(saved.len() - 32);
+            vec![saved]
+        }
+        "sidechain_snapshot" => {
+            let [_, state] = states();
+            vec![windlass_sidechain::fuzzing::snapshot_of(state, certificate())]
+        }
         "peg_signing" => signing(),
         "peg_dkg" => dkg(),
         "merkle_proof" => {

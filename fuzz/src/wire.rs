@@ -121,6 +121,10 @@ pub(crate) fn proof_file(bytes: &[u8]) -> bool {
         Fact::Params(record) => {
             assert_eq!(has(keys::PARAMS), Some(borsh::to_vec(&*record).expect("writing to a vector does not fail")))
         }
+        Fact::Lock(lock) => {
+            let account = lock.account.map(|account| borsh::to_vec(&account).expect("likewise"));
+            assert_eq!((has(&keys::account(&lock.policy.account())), lock.shown), (account, None));
+        }
         Fact::Entry(key, value) => assert_eq!(has(&key), value),
         Fact::Lock(lock) => {
             let bytes = |account| borsh::to_vec(&account).expect("writing to a vector does not fail");
@@ -179,6 +183,18 @@ pub(crate) fn certificate(bytes: &[u8]) -> bool {
     assert!(!holds || bytes == good, "a certificate that nobody signed");
     let _ = windlass_sidechain::signers(&members, bytes);
     holds
+}
+
+/// A snapshot of a known federation's chain: only what its members signed is taken, and it is that state.
+pub(crate) fn state_snapshot(bytes: &[u8]) -> bool {
+    static KNOWN: OnceLock<(Genesis, MemoryState)> = OnceLock::new();
+    let (genesis, state) = KNOWN.get_or_init(|| {
+        let [_, state] = seeds::states();
+        (seeds::genesis(), state)
+    });
+    let Some(taken) = windlass_sidechain::fuzzing::snapshot(genesis, bytes) else { return false };
+    assert!(taken == *state, "a state that nobody signed");
+    true
 }
 
 pub(crate) fn backup(bytes: &[u8]) -> bool {

@@ -6,6 +6,7 @@ mod assets;
 mod member;
 mod payments;
 mod policies;
+mod snapshot;
 
 pub use member::MemberClient;
 

@@ -18,6 +18,7 @@ mod params;
 mod payments;
 mod peg;
 mod policies;
+mod snapshot;
 mod tutorial;
 
 use windlass_tests::Network;

@@ -2,8 +2,13 @@
 //! run`, `hub run`. Each keeps everything in one directory and logs to stderr.
 
 use super::federation::reserves::reach;
+use crate::context::Context;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
-use windlass_node::{api::ApiError, follower::FollowerConfig};
+use windlass_node::{
+    api::{ApiError, member::GenesisAnswer},
+    client::MemberClient,
+    follower::FollowerConfig,
+};
 use windlass_types::{ChainId, Digest};
 
 /// How long calls under way may take at the end.
@@ -29,6 +34,36 @@ pub enum MemberCommand {
 pub enum FollowerCommand {
     /// Run a follower until it is told to stop
     Run(FollowerArgs),
+    /// Write a member's newest state to a file that a follower can begin from
+    Snapshot(SnapshotArgs),
+}
+
+/// Whose state, and where to.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SnapshotArgs {
+    /// The member or follower
+    #[arg(long, value_name = "URL")]
+    member: String,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Writes a snapshot's file.
+pub async fn snapshot(ctx: &Context, args: SnapshotArgs) -> Result<(), ApiError> {
+    let bytes = MemberClient::new(args.member).save_snapshot(&args.out).await?;
+    let answer = serde_json::json!({ "file": args.out, "bytes": bytes });
+    ctx.out.result(&answer, |_| format!("{} ({bytes} bytes)", args.out.display()))
+}
+
+/// The sidechain by its id, or by its genesis.json.
+fn chain(text: &str) -> Result<ChainId, String> {
+    if let Ok(id) = text.parse::<Digest>() {
+        return Ok(ChainId(id));
+    }
+    let json = std::fs::read_to_string(text).map_err(|error| format!("neither an id nor a file: {error}"))?;
+    let answer: GenesisAnswer = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    answer.read().map(|genesis| genesis.chain_id()).ok_or_else(|| "this is the genesis of no chain".into())
 }
 
 /// A follower's directory, and at its first start what goes into its configuration.
@@ -38,14 +73,17 @@ pub struct FollowerArgs {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// A member or follower to take blocks from; may be given several times
-    #[arg(long, value_name = "URL")]
+    #[arg(long, alias = "peer", value_name = "URL")]
     member: Vec<String>,
     /// Where its API listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", requires = "member")]
     listen: SocketAddr,
-    /// The sidechain's id [default: the one that all members that answer agree on]
-    #[arg(long, value_name = "ID", requires = "member")]
-    chain: Option<Digest>,
+    /// The sidechain's id, or its genesis.json [default: the one that all members that answer agree on]
+    #[arg(long, value_name = "ID|FILE", requires = "member", value_parser = chain)]
+    chain: Option<ChainId>,
+    /// Begin from this snapshot, not from the genesis: a file, or the URL of a member. Blocks before it are not validated
+    #[arg(long, value_name = "FILE|URL", requires = "chain")]
+    snapshot: Option<String>,
     /// Its own bitcoind, to show confirmations: http://user:password@127.0.0.1:18443
     #[arg(long, value_name = "URL", requires = "member")]
     bitcoind: Option<String>,
@@ -131,7 +169,8 @@ fn configure(args: &FollowerArgs) -> Result<(), ApiError> {
         name: "follower".into(),
         api: args.listen,
         members: args.member.clone(),
-        chain: args.chain.map(ChainId),
+        chain: args.chain,
+        snapshot: args.snapshot.clone(),
         bitcoind,
     };
     config.save(&args.dir).map_err(|e| whole(&e))

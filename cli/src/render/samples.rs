@@ -3,7 +3,8 @@
 use bitcoin::{Amount, BlockHash, OutPoint, Txid, hashes::Hash as _};
 use windlass_node::api::events::JournalInfo;
 use windlass_node::api::member::{
-    BatchInfo, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberHealth, MemberInfo, PegOutInfo, PegOutState,
+    BatchInfo, Begun, ChainInfo, CoinInfo, DepositState, FederationInfo, MemberHealth, MemberInfo, PegOutInfo,
+    PegOutState,
 };
 use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
@@ -82,6 +83,7 @@ pub fn status() -> Status {
             supply: sat(25_000_000),
             owed: Amount::ZERO,
             state_root: Digest([3; 32]),
+            begun: Begun::Genesis,
             mempool: 0,
         }),
         members_running: 3,

@@ -43,6 +43,30 @@ pub struct ChainInfo {
     pub state_root: Digest,
     /// Transactions that wait in this process's mempool.
     pub mempool: usize,
+    /// From where on this process has validated the chain itself.
+    #[serde(default)]
+    pub begun: Begun,
+}
+
+/// Where a process began.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Begun {
+    /// It has validated every block.
+    #[default]
+    Genesis,
+    /// It began from the state after a block, on the word of those who signed that block: blocks up to it were not
+    /// validated here, and are not here.
+    Snapshot {
+        /// The block's height.
+        #[schema(value_type = u64)]
+        height: SideHeight,
+        /// Its hash.
+        #[schema(value_type = String)]
+        block: Digest,
+        /// The members that signed it, by name.
+        signers: Vec<String>,
+    },
 }
 
 /// The chain's genesis.

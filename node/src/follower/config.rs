@@ -22,6 +22,10 @@ pub struct FollowerConfig {
     /// the first time, and stays with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<ChainId>,
+    /// Where it begins, instead of the genesis: a snapshot's file, or the base address of a member or follower that
+    /// serves one. Asked once; what it has since goes on from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
     /// Its own bitcoind, if it has one: only to show confirmations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitcoind: Option<BitcoindConfig>,

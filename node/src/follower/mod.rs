@@ -1,7 +1,9 @@
 //! A follower: syncs the sidechain from members' HTTP API, checking every certificate and every
-//! rule itself, and serves the same API to read. It votes on nothing and signs nothing.
+//! rule itself, and serves the same API to read. It votes on nothing and signs nothing. It begins from the genesis, or
+//! from a snapshot that the members signed; its API says which.
 
 mod config;
+mod snapshot;
 
 pub use config::{FollowerConfig, Ready};
 
@@ -19,7 +21,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 use windlass_chain::Bitcoind;
 use windlass_ledger::{Block, Genesis, GenesisError};
-use windlass_sidechain::{ChainStore, ChainStoreError, FollowError, follow_into};
+use windlass_sidechain::{ChainStore, ChainStoreError, FollowError, SnapshotError, follow_into};
 use windlass_store::{OpenError, Store};
 use windlass_types::{ChainId, SideHeight};
 
@@ -44,6 +46,17 @@ pub enum FollowerError {
     /// Its chain.
     #[error(transparent)]
     Chain(#[from] ChainStoreError),
+    /// The snapshot that it was to begin from.
+    #[error("the snapshot {from} is refused")]
+    Snapshot {
+        /// Where it is from.
+        from: String,
+        /// Why.
+        source: SnapshotError,
+    },
+    /// A thread of its own ended without an answer.
+    #[error("the follower stopped without a reason: see its log")]
+    Vanished,
     /// The process can't listen for signals.
     #[error("signals")]
     Signals(#[source] std::io::Error),
@@ -74,8 +87,15 @@ async fn work(dir: PathBuf) -> Result<(), FollowerError> {
     let members: Vec<MemberClient> = config.members.iter().map(MemberClient::new).collect();
     let genesis = genesis(&dir, &members, config.chain).await?;
     genesis.validate()?;
-    let store = Store::open(dir.join(windlass_sidechain::CHAIN_FILE))?;
-    let chain = ChainStore::open(store, Arc::new(genesis))?;
+    let path = dir.join(windlass_sidechain::CHAIN_FILE);
+    if let Some(source) = config.snapshot.filter(|_| !path.exists()) {
+        snapshot::begin(&path, &genesis, &source, &service).await?;
+    }
+    let chain = ChainStore::open(Store::open(path)?, Arc::new(genesis))?;
+    match chain.base() {
+        None => info!("this chain was begun from the genesis: each of its blocks was validated here"),
+        Some(base) => info!(height = %base.header.height, "this chain was begun from a snapshot: blocks up to it were not validated here"),
+    }
     let bitcoin = config.bitcoind.map(|bitcoind| {
         let view = BitcoinView::new(Bitcoind::new(bitcoind), chain.genesis().network.bitcoin());
         tokio::spawn(view.clone().follow());

@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Of as _, parse};
 use super::{Backend, Running, Service, errors, page};
-use crate::api::member::{BitcoinInfo, BlockAnswer, ChainInfo, GenesisAnswer};
+use crate::api::member::{Begun, BitcoinInfo, BlockAnswer, ChainInfo, GenesisAnswer};
 use crate::api::{ApiError, Page, PageQuery};
 use axum::extract::{Path, Query, State};
 use windlass_ledger::{BitcoinInputs, Block, Genesis, genesis_state};
@@ -30,7 +30,31 @@ pub(super) async fn tip(State(service): State<Service>) -> Answer<ChainInfo> {
         owed: tip.owed,
         state_root: tip.state_root,
         mempool,
+        begun: begun(&running),
     })
+}
+
+/// Where this process's chain began.
+fn begun(running: &Running) -> Begun {
+    let Some(base) = running.chain.base() else { return Begun::Genesis };
+    let members = &running.chain.genesis().members;
+    let name = |index: &u16| {
+        members.get(usize::from(*index)).map_or_else(|| format!("member {index}"), |member| member.name.clone())
+    };
+    let signers = base.signers.iter().map(name).collect();
+    Begun::Snapshot { height: base.header.height, block: base.header.digest(), signers }
+}
+
+/// Refuses what asks for a block that a snapshot stands for.
+pub(super) fn has_validated(running: &Running, height: SideHeight) -> Result<(), ApiError> {
+    let base = running.chain.base().map(|base| base.header.height).filter(|base| height <= *base);
+    match base.filter(|_| height > SideHeight::new(0)) {
+        None => Ok(()),
+        Some(base) => Err(ApiError::not_found(format!(
+            "{} began from a snapshot at height {base}: it has no block {height}; ask a member, or who began from the genesis",
+            running.name
+        ))),
+    }
 }
 
 /// The genesis as the API and `genesis.json` show it.
@@ -52,6 +76,7 @@ pub(super) async fn genesis(State(service): State<Service>) -> Answer<GenesisAns
 }
 
 fn find(running: &Running, height: SideHeight) -> Result<Option<BlockAnswer>, ApiError> {
+    has_validated(running, height)?;
     let (block, certificate) = if height == SideHeight::new(0) {
         let (_, header) = genesis_state(running.chain.genesis());
         (Block { header, inputs: BitcoinInputs::default(), transactions: Vec::new() }, Vec::new())

@@ -83,6 +83,7 @@ fn failure(error: &ApiError) -> Event {
 }
 
 fn block(running: &Running, height: SideHeight) -> Result<BlockEvent, ApiError> {
+    super::chain::has_validated(running, height)?;
     let found = running.chain.block(height).map_err(super::errors::store)?;
     let (block, _) = found.ok_or_else(|| ApiError::failed(format!("block {height} is not in the store")))?;
     let receipts = running.chain.receipts(height).map_err(super::errors::store)?;

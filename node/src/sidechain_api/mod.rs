@@ -13,6 +13,7 @@ mod page;
 mod pegs;
 mod preimages;
 mod proofs;
+mod snapshot;
 mod transactions;
 
 pub(crate) use chain::genesis_answer;
@@ -96,6 +97,8 @@ pub(crate) struct Service {
     state: Arc<RwLock<Result<Arc<Running>, String>>>,
     /// Places for readers of the events.
     streams: Arc<Semaphore>,
+    /// Places for readers of a snapshot.
+    snapshots: Arc<Semaphore>,
 }
 
 impl Service {
@@ -136,7 +139,12 @@ impl Server {
         Ok(Self {
             listener,
             address,
-            service: Service { name: name.into(), state, streams: Arc::new(Semaphore::new(STREAMS_MAX)) },
+            service: Service {
+                name: name.into(),
+                state,
+                streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+                snapshots: Arc::new(Semaphore::new(snapshot::READERS_MAX)),
+            },
         })
     }
 

@@ -1,6 +1,6 @@
 //! The API's description, made from the routes' own code: OpenAPI 3.1.
 
-use super::{Service, assets, chain, events, federation, pegs, preimages, proofs, transactions};
+use super::{Service, assets, chain, events, federation, pegs, preimages, proofs, snapshot, transactions};
 use crate::api::{API_VERSION, ApiError, PREFIX};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -33,6 +33,7 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(chain::blocks))
         .routes(routes!(chain::block))
         .routes(routes!(chain::bitcoin))
+        .routes(routes!(snapshot::snapshot))
         .routes(routes!(events::events))
         .routes(routes!(transactions::submit))
         .routes(routes!(transactions::submit_batch))

@@ -66,6 +66,7 @@ async fn in_and_out_with_one_member_stopped_and_a_follower() {
     let dir = fed.path().join("follower");
     let members = (0..4).map(|m| fed.client(m).expect("runs").base().to_owned()).collect();
     let config = FollowerConfig {
+        snapshot: None,
         name: "watch".into(),
         api: ([127, 0, 0, 1], 0).into(),
         members,

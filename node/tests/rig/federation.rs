@@ -19,7 +19,7 @@ use windlass_ledger::{
 };
 use windlass_light::{Claim, HexBytes, ProofFile};
 use windlass_node::api::member::{
-    AccountInfo, BlockAnswer, ChainInfo, DepositInfo, DepositState, GenesisAnswer, PegOutInfo, PegOutState,
+    AccountInfo, Begun, BlockAnswer, ChainInfo, DepositInfo, DepositState, GenesisAnswer, PegOutInfo, PegOutState,
     SubmitAnswer, SubmitRequest, TransactionStatus,
 };
 use windlass_node::api::{ApiError, Page};
@@ -218,6 +218,7 @@ async fn chain(State(inner): Inside) -> Json<ChainInfo> {
         owed: inner.tip.owed,
         state_root: inner.tip.state_root,
         mempool: inner.waiting.len(),
+        begun: Begun::Genesis,
     })
 }
 
