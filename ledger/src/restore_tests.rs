@@ -29,7 +29,8 @@ fn busy() -> Net {
     let mut net = Net::new();
     net.fund(1, sat(1_000_000));
     let terms = AssetTerms { ticker: "OIL".into(), name: "Oil".into(), decimals: 0, units: 100, reissuable: true };
-    let issue = net.sign(1, |from, nonce| TxBody::Issue { from, nonce, terms: terms.clone(), fee: Amount::ZERO, expiry: None });
+    let issue =
+        net.sign(1, |from, nonce| TxBody::Issue { from, nonce, terms: terms.clone(), fee: Amount::ZERO, expiry: None });
     let asset = terms.id(net.genesis.chain_id(), &account(1), issue.nonce().expect("it has one"));
     net.accept(vec![issue]);
     let outputs = vec![Output { to: account(2), asset, units: 40 }, Output::btc(account(2), sat(9_000))];

@@ -7,8 +7,8 @@ use crate::tree::Tip;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::{Arc, PoisonError, RwLock};
 use windlass_ledger::{
-    Applied, Block, ChangeSet, DecodeError, Genesis, Header, Overlay, StateError, StateRead, genesis_state, keys, query,
-    smt,
+    Applied, Block, ChangeSet, DecodeError, Genesis, Header, Overlay, StateError, StateRead, genesis_state, keys,
+    query, smt,
 };
 use windlass_light::EpochLink;
 use windlass_store::{Snapshot, Store, StoreError, Writes};
@@ -329,10 +329,11 @@ pub(crate) fn begun(last: &ChangeSet, head: &Head, signers: &[u16]) -> Writes {
     for (number, link) in (1u64..).zip(&head.links) {
         writes.add_put(LINKS, &number.to_be_bytes(), &borsh::to_vec(link).expect(ENCODED));
     }
-    writes
-        .put(CERTIFICATES, &key(header.height), &head.certificate)
-        .put(META, BASE, &base)
-        .put(META, CHAIN, header.chain.0.as_bytes())
+    writes.put(CERTIFICATES, &key(header.height), &head.certificate).put(META, BASE, &base).put(
+        META,
+        CHAIN,
+        header.chain.0.as_bytes(),
+    )
 }
 
 fn put_changes(writes: &mut Writes, changes: &ChangeSet) {

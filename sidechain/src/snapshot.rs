@@ -128,12 +128,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    pub(crate) fn new(
-        header: Header,
-        certificate: Vec<u8>,
-        links: Vec<EpochLink>,
-        view: Arc<dyn StateRead>,
-    ) -> Self {
+    pub(crate) fn new(header: Header, certificate: Vec<u8>, links: Vec<EpochLink>, view: Arc<dyn StateRead>) -> Self {
         let head = framed(&encode(&Head { header, certificate, links }));
         let begin = Some([MAGIC, head.as_slice()].concat());
         Self { height: header.height, begin, view, from: Some(Vec::new()) }
@@ -199,7 +194,11 @@ impl<R: Read> Reader<R> {
         if bytes.is_empty() {
             let mut more = Vec::new();
             (&mut self.input).take(1).read_to_end(&mut more).map_err(SnapshotError::Read)?;
-            return if more.is_empty() { Ok(None) } else { Err(SnapshotError::Malformed("bytes after its end".into())) };
+            return if more.is_empty() {
+                Ok(None)
+            } else {
+                Err(SnapshotError::Malformed("bytes after its end".into()))
+            };
         }
         let rows: Vec<Entry> =
             borsh::from_slice(&bytes).map_err(|error| SnapshotError::Malformed(format!("rows: {error}")))?;

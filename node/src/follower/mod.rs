@@ -94,7 +94,9 @@ async fn work(dir: PathBuf) -> Result<(), FollowerError> {
     let chain = ChainStore::open(Store::open(path)?, Arc::new(genesis))?;
     match chain.base() {
         None => info!("this chain was begun from the genesis: each of its blocks was validated here"),
-        Some(base) => info!(height = %base.header.height, "this chain was begun from a snapshot: blocks up to it were not validated here"),
+        Some(base) => {
+            info!(height = %base.header.height, "this chain was begun from a snapshot: blocks up to it were not validated here")
+        }
     }
     let bitcoin = config.bitcoind.map(|bitcoind| {
         let view = BitcoinView::new(Bitcoind::new(bitcoind), chain.genesis().network.bitcoin());

@@ -194,7 +194,9 @@ fn resume(chain: &Handle, file: &Path) -> (Recount, usize) {
             }
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => warn!(file = %file.display(), %error, "the kept recount can't be read: counting from the genesis"),
+        Err(error) => {
+            warn!(file = %file.display(), %error, "the kept recount can't be read: counting from the genesis")
+        }
     }
     (Recount::new(genesis()), 0)
 }

@@ -31,8 +31,7 @@ const LIFE: Duration = Duration::from_secs(3600);
 pub(super) async fn snapshot(State(service): State<Service>) -> Result<Response, ApiError> {
     let running = service.running()?;
     let place = service.snapshots.clone().try_acquire_owned();
-    let place =
-        place.map_err(|_| ApiError::failed("too many read a snapshot here; wait, or try another member"))?;
+    let place = place.map_err(|_| ApiError::failed("too many read a snapshot here; wait, or try another member"))?;
     let pieces = pieces(&running.chain).map_err(|error| match error {
         SnapshotError::Genesis => ApiError::conflict("there is no block after the genesis yet: nothing to begin from"),
         SnapshotError::Chain(error) => errors::store(error),

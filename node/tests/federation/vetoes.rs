@@ -128,7 +128,8 @@ async fn a_recount_outlives_its_process_and_a_damaged_one_is_not_believed() {
     std::fs::write(&damaged, bytes).expect("writable");
     fed.start_all().await;
     eventually("the whole one goes on", || async { said(&fed, 2, goes_on) }).await;
-    eventually("the damaged one is named", || async { said(&fed, 3, "is not believed: counting from the genesis") }).await;
+    eventually("the damaged one is named", || async { said(&fed, 3, "is not believed: counting from the genesis") })
+        .await;
     assert_eq!((said(&fed, 3, goes_on), said(&fed, 2, "is not believed")), (None, None));
     // Without them nobody could pay: three of four sign.
     fed.kill(0);
