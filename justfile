@@ -23,6 +23,10 @@ e2e *ARGS: (_with-bitcoind "cargo test --locked --package windlass-tests --test 
 # A disk that fills up: needs root, for it mounts a small one.
 full-disk: (_with-bitcoind "cargo test --locked --workspace --test e2e -- --ignored full_disk")
 
+# A federation on a real bitcoind under random deposits, transfers, peg-outs, reorganisations, kill -9, hanging members and a liar, for
+# so many seconds, from a printed seed; the books are compared after each Bitcoin block. The same acts again: WINDLASS_SEED=7 just chaos
+chaos SECONDS="600": (_with-bitcoind "env WINDLASS_CHAOS_SECONDS=" + SECONDS + " cargo test --locked --package windlass-node --test federation -- chaos --nocapture")
+
 # A Lightning node's process killed with -9 fifty times under load.
 kills: (_with-bitcoind "env WINDLASS_KILLS=50 cargo test --locked --package windlass-tests --test e2e -- --nocapture kill_9_of_a_node_under_load")
 

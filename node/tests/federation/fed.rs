@@ -19,6 +19,9 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 /// Tells a process of this binary that it is a member, and whose folder is its.
 const MEMBER_DIR: &str = "WINDLASS_TEST_MEMBER_DIR";
 
+/// The same for one that lies.
+pub const LIAR_DIR: &str = "WINDLASS_TEST_LIAR_DIR";
+
 /// The body of the test that is a member when it is started as one.
 pub fn be_a_member() {
     let Some(dir) = std::env::var_os(MEMBER_DIR) else { return };
@@ -181,12 +184,17 @@ impl Fed {
     }
 
     pub fn start(&mut self, m: usize) {
+        self.start_as(m, "a_member_process", MEMBER_DIR);
+    }
+
+    /// Starts the member as the process that the test `role` is, which finds its folder in `variable`.
+    pub fn start_as(&mut self, m: usize, role: &str, variable: &str) {
         let log = self.dir.0.join(format!("f{}.log", m + 1));
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
         let _ = std::fs::remove_file(self.member_dir(m).join("member.json"));
         let child = Command::new(std::env::current_exe().expect("this binary"))
-            .args(["--exact", "a_member_process", "--nocapture", "--test-threads=1"])
-            .env(MEMBER_DIR, self.member_dir(m))
+            .args(["--exact", role, "--nocapture", "--test-threads=1"])
+            .env(variable, self.member_dir(m))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -218,6 +226,17 @@ impl Fed {
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
         child.wait().expect("gone").code()
+    }
+
+    /// Sends the running member a signal: `STOP` is a link that is cut, `CONT` mends it.
+    pub fn signal(&self, m: usize, signal: &str) {
+        let pid = self.members[m].as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs").success());
+    }
+
+    /// How the member ended, if it did so by itself.
+    pub fn ended(&mut self, m: usize) -> Option<std::process::ExitStatus> {
+        self.members[m].as_mut()?.try_wait().expect("a process")
     }
 
     pub fn runs(&self, m: usize) -> bool {
@@ -260,12 +279,21 @@ impl Fed {
     /// Throws the newest `count` blocks away and mines as many others, of other transactions if
     /// the mempool has changed.
     pub async fn reorganise(&self, count: u32, with: u32) {
+        self.throw_away(count).await;
+        self.mine_fork(with).await;
+    }
+
+    /// Blocks for another address: the same ones as before would be known as invalid.
+    pub async fn mine_fork(&self, blocks: u32) {
+        self.miner.mine(blocks, &self.purse.fork()).await.expect("mines");
+    }
+
+    /// Throws the newest `count` blocks away: their transactions wait again.
+    pub async fn throw_away(&self, count: u32) {
         let tip = self.bitcoind.tip().await.expect("a tip");
         let first = BtcHeight::new(tip.height.get() - (count - 1));
         let hash = self.bitcoind.block_hash(first).await.expect("bitcoind").expect("a block");
         self.miner.invalidate(hash).await.expect("invalidated");
-        // Another address makes other blocks: the same ones would be known as invalid.
-        self.miner.mine(with, &self.purse.fork()).await.expect("mines");
     }
 
     /// Mines until `look` finds something, one block whenever the chain has caught up with the last.

@@ -4,6 +4,7 @@
 
 mod api;
 mod chain;
+mod chaos;
 mod deaths;
 mod fed;
 mod purse;
@@ -16,4 +17,10 @@ mod voyage;
 #[test]
 fn a_member_process() {
     fed::be_a_member();
+}
+
+/// Not a test: what a lying member's process runs.
+#[test]
+fn a_lying_member_process() {
+    chaos::liar::be_a_liar();
 }

@@ -6,8 +6,11 @@ use bitcoin::key::{Keypair, Secp256k1, TapTweak as _};
 use bitcoin::secp256k1::{Message, SecretKey};
 use bitcoin::sighash::{Prevouts, SighashCache, TapSighashType};
 use bitcoin::transaction::Version;
-use bitcoin::{Address, Amount, Network, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness};
+use bitcoin::{
+    Address, Amount, Network, OutPoint, ScriptBuf, Sequence, TapNodeHash, Transaction, TxIn, TxOut, Txid, Witness,
+};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use windlass_chain::Bitcoind;
 use windlass_chain::regtest::Miner;
 use windlass_ledger::{self as ledger, DepositTerms, TxBody};
@@ -16,10 +19,11 @@ use windlass_types::{AccountId, ChainId, Epoch};
 /// What a payment pays.
 pub const FEE: Amount = Amount::from_sat(2_000);
 
-/// Fifty ripe coinbases, one for each payment.
+/// Twenty ripe coinbases, one for each payment.
 pub struct Purse {
     key: Keypair,
     coins: Mutex<Vec<(OutPoint, Amount)>>,
+    forks: AtomicU64,
 }
 
 pub fn keypair(n: u8) -> Keypair {
@@ -46,15 +50,19 @@ pub fn signed(chain: ChainId, body: TxBody, key: &Keypair) -> String {
 
 impl Purse {
     pub fn new() -> Self {
-        Self { key: keypair(99), coins: Mutex::default() }
+        Self { key: keypair(99), coins: Mutex::default(), forks: AtomicU64::new(0) }
     }
 
     pub fn nobody(&self) -> Address {
         address(&keypair(98))
     }
 
+    /// Another one each time: a block that was thrown away must not come again, for it is known as invalid.
     pub fn fork(&self) -> Address {
-        address(&keypair(97))
+        let mut root = [0xfe; 32];
+        root[..8].copy_from_slice(&self.forks.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        let root = Some(TapNodeHash::from_byte_array(root));
+        Address::p2tr(&Secp256k1::new(), self.key.x_only_public_key().0, root, Network::Regtest)
     }
 
     pub async fn fill(&self, bitcoind: &Bitcoind, miner: &Miner) {
@@ -72,6 +80,19 @@ impl Purse {
     /// A coin to spend.
     pub fn coin(&self) -> (OutPoint, Amount) {
         self.coins.lock().expect("not poisoned").pop().expect("money left")
+    }
+
+    /// Gives a coin back: it is spent after all others.
+    pub fn put(&self, coin: (OutPoint, Amount)) {
+        self.coins.lock().expect("not poisoned").insert(0, coin);
+    }
+
+    /// Takes one coin out, if it is there.
+    pub fn take(&self, outpoint: OutPoint) -> bool {
+        let mut coins = self.coins.lock().expect("not poisoned");
+        let before = coins.len();
+        coins.retain(|(coin, _)| *coin != outpoint);
+        coins.len() < before
     }
 
     /// A signed transaction that pays the outputs out of the coin, and the rest, less a fee, back.
