@@ -208,9 +208,18 @@ impl World {
         }
     }
 
+    /// So many of the newest blocks are not anchored, even by who saw the chain when it was longer.
+    async fn movable(&self) -> u32 {
+        (self.height().await + DEPTH - 1).saturating_sub(self.highest)
+    }
+
     /// Never so deep that it reaches what is anchored.
     async fn reorganise(&mut self) {
-        let (back, with) = (self.rng.gen_range(1..DEPTH), self.rng.gen_range(1..=DEPTH));
+        let most = self.movable().await;
+        if most == 0 {
+            return;
+        }
+        let (back, with) = (self.rng.gen_range(1..=most), self.rng.gen_range(1..=DEPTH));
         self.say(format_args!("reorganises {back} blocks into {with}"));
         self.fed.reorganise(back, with).await;
         self.check().await;
@@ -218,7 +227,7 @@ impl World {
 
     /// A deposit that is not anchored yet is taken back by another transaction of its coin.
     async fn replace(&mut self) {
-        let tip = self.height().await;
+        let (tip, back) = (self.height().await, self.movable().await);
         let fresh = |deposit: &Deposit| deposit.claim.is_none() && !deposit.replaced && deposit.height + DEPTH > tip;
         let Some(place) = self.deposits.iter().rposition(fresh) else { return };
         let (txid, change, coin) = {
@@ -226,10 +235,9 @@ impl World {
             (deposit.txid, deposit.change, deposit.coin)
         };
         // What spends its change would go with it.
-        if !self.fed.purse.take(change) {
+        if back == 0 || !self.fed.purse.take(change) {
             return;
         }
-        let back = DEPTH - 1;
         self.fed.throw_away(back).await;
         let double = self.fed.purse.spend(coin, &[(address(&self.users[0].key).script_pubkey(), FEE)], HIGHER_FEE);
         match self.fed.bitcoind.broadcast(&double).await {

@@ -60,10 +60,6 @@ impl Audit {
         record.is_some_and(|record| matches!(record.state, PegOutState::Paid { .. }))
     }
 
-    pub fn batch(&self) -> Option<bitcoin::Txid> {
-        query::batch(self.recount.state()).expect("memory").map(|batch| batch.txid)
-    }
-
     /// Takes what the member has and nobody had before; of what is known it must have the same.
     pub async fn follow(&mut self, member: &MemberClient) {
         let Ok(Ok(tip)) = tokio::time::timeout(ANSWER, member.chain()).await else { return };

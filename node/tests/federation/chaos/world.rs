@@ -94,6 +94,8 @@ pub struct World {
     pub waiting: Vec<Waiting>,
     pub members: [Condition; MEMBERS],
     pub audit: Audit,
+    /// The highest that Bitcoin's tip has been: what was buried then is anchored, though the tip may be lower now.
+    pub highest: u32,
     begun: Instant,
 }
 
@@ -113,6 +115,7 @@ impl World {
             peg_outs: Vec::new(),
             waiting: Vec::new(),
             members: [Condition::Up; MEMBERS],
+            highest: 0,
             begun: Instant::now(),
         }
     }
@@ -171,6 +174,7 @@ impl World {
     /// two members one has signed.
     pub async fn check(&mut self) {
         self.all_live();
+        self.highest = self.highest.max(self.fed.bitcoind.tip().await.expect("a tip").height.get());
         let scripts: Vec<ScriptBuf> = self.peg_outs.iter().map(|peg_out| peg_out.script.clone()).collect();
         // First Bitcoin, then the sidechain: what is paid must be final there.
         let paid = if scripts.is_empty() { Vec::new() } else { self.fed.bitcoind.scan(&scripts).await.expect("scans") };
