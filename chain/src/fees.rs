@@ -1,6 +1,9 @@
 //! What a transaction should pay.
 
-use bitcoin::FeeRate;
+use crate::{Bitcoind, RpcError};
+use bitcoin::{Amount, FeeRate};
+use serde::Deserialize;
+use serde_json::json;
 use std::fmt::Debug;
 use windlass_types::Blocks;
 
@@ -22,5 +25,22 @@ impl StaticFees {
 impl FeeSource for StaticFees {
     fn rate(&self, _target: Blocks) -> FeeRate {
         self.0
+    }
+}
+
+impl Bitcoind {
+    /// The rate at which bitcoind thinks that a transaction is in a block within `target` blocks; none while it has seen
+    /// too little to say (on regtest: always).
+    ///
+    /// # Errors
+    /// See [`RpcError`].
+    pub async fn estimate_rate(&self, target: Blocks) -> Result<Option<FeeRate>, RpcError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, with = "bitcoin::amount::serde::as_btc::opt")]
+            feerate: Option<Amount>,
+        }
+        let answer: Answer = self.call("estimatesmartfee", vec![json!(target.get())]).await?;
+        Ok(answer.feerate.map(|per_kvb| FeeRate::from_sat_per_kwu(per_kvb.to_sat().div_ceil(4))))
     }
 }

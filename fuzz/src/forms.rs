@@ -75,6 +75,7 @@ macro_rules! opening {
 pub(crate) const REQUESTS: &[Form] = &[
     (json::<SyncRequest>, concat!(r#"{"block":"#, block!(), r#","timeout_seconds":2}"#)),
     (json::<AddressRequest>, r#""sidechain""#),
+    (json::<PegQuoteRequest>, r#"{"way":"out","amount_sat":1,"to":"bcrt1q"}"#),
     (json::<SendRequest>, r#"{"to":"bcrt1q","amount_sat":1}"#),
     (json::<TransferRequest>, r#"{"to":"wlr1","amount_sat":1,"memo":"m"}"#),
     (json::<TransferRequest>, r#"{"to":"wlr1","amount_sat":1,"more":[{"address":"wlr1","amount_sat":2}]}"#),

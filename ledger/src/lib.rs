@@ -95,6 +95,6 @@ pub use restore::{Restore, RestoreError};
 pub use script::{DepositTerms, ScriptError, SpendInfo};
 pub use state::{ChangeSet, Entry, MemoryState, Overlay, StateError, StateRead};
 pub use transaction::{MAX_MEMO_BYTES, MAX_TRANSFER_OUTPUTS, Output, Spending, Transaction, TxBody};
-pub use treasury::{Batch, BatchInput, Coin, Payout};
+pub use treasury::{Batch, BatchInput, Coin, Payout, deposit_fee, peg_out_fee};
 pub use tx_error::TxError;
 pub use witness::{LeafWitness, PolicyWitness, PolicyWitnessError, Witness};

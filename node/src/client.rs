@@ -370,6 +370,14 @@ impl WalletClient {
         self.0.post("/peg-outs", request, Duration::from_secs(WAIT_SECONDS_MAX)).await
     }
 
+    /// What a peg would cost and how long it would take.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn peg_quote(&self, request: &PegQuoteRequest) -> Result<PegQuote, ApiError> {
+        self.0.post("/peg-quotes", request, SHORT).await
+    }
+
     /// Its peg-outs, newest first.
     ///
     /// # Errors

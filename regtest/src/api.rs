@@ -53,6 +53,7 @@
 //! | `peg/address` | [`OneNode`] | `PegInInfo` |
 //! | `peg/in` | [`PegIn`] | `PegInInfo` (minted) |
 //! | `peg/out` | [`PegOut`] | `PegOutRecord` (paid) |
+//! | `peg/quote` | [`PegQuoteOf`] | `PegQuote` (nothing is sent) |
 //! | `peg/list` | [`PegList`] | [`Pegs`] |
 //! | `peg/show`, `peg/reclaim` | [`PegShow`] | [`Peg`] |
 //! | `anchors` | `{}` | [`AnchorsReport`](windlass_peg::anchors::AnchorsReport) |

@@ -48,6 +48,46 @@ fn bitcoin_goes_in_across_and_out() {
 }
 
 #[test]
+fn a_quote_is_kept_and_sends_nothing() {
+    let network = up("quote");
+    let tip = || number(&network.ok(&["federation", "reserves"])["tip"], "height");
+    let before = (network.balance("alice"), tip());
+    let quote = network.ok(&["peg", "quote", "in", "alice", "1btc"]);
+    assert_eq!((network.balance("alice"), tip()), before, "nothing was sent");
+    assert_eq!(number(&quote, "arrives_sat_min") + number(&quote, "peg_fee_sat_max"), 100_000_000);
+    assert_eq!(number(&quote, "bitcoin_height"), before.1);
+    let reclaim_blocks = number(&network.ok(&["peg", "address", "alice"]), "reclaim_blocks");
+    assert_eq!(number(&quote, "reclaim_height"), before.1 + 1 + reclaim_blocks);
+
+    let done = network.ok(&["peg", "in", "alice", "1btc"]);
+    // Alone in its batch it pays what a batch without a treasury coin costs: less than the bound, never more.
+    assert!(number(&done["state"], "minted_sat") >= number(&quote, "arrives_sat_min"), "{done}");
+    assert_eq!(done["reclaim_height"], quote["reclaim_height"]);
+    let sent = number(&before.0, "bitcoin_sat") - number(&network.balance("alice"), "bitcoin_sat");
+    assert_eq!(sent, 100_000_000 + number(&quote, "deposit_fee_sat"));
+    let took = tip() - before.1;
+    assert!((number(&quote, "blocks")..=number(&quote, "blocks_max")).contains(&took), "{took} blocks, {quote}");
+
+    let side = number(&network.ok(&["federation", "reserves"]), "height");
+    let quote = network.ok(&["peg", "quote", "out", "alice", "0.5btc", "--to", "bob"]);
+    assert!(number(&quote, "params_height") >= side, "{quote}");
+    assert_eq!((number(&quote, "blocks"), &quote["warnings"]), (1, &serde_json::json!([])));
+    let out = network.ok(&["peg", "out", "alice", "0.5btc", "--to", "bob"]);
+    let (paid, fee) = (number(&out["state"], "paid_sat"), number(&out["state"], "fee_sat"));
+    assert_eq!((paid, fee), (number(&quote, "arrives_sat_min"), number(&quote, "peg_fee_sat_max")), "it was alone");
+    // Where more is asked for than there is, or than the rules allow, it says so before anything is burned.
+    let quote = network.ok(&["peg", "quote", "out", "alice", "9btc"]);
+    assert!(quote["warnings"][0].as_str().is_some_and(|warning| warning.contains("the account has")), "{quote}");
+    for (way, amount, says) in [("in", "1sat", "a deposit of"), ("out", "1sat", "a peg-out of")] {
+        let refused = network.fails(&["peg", "quote", way, "alice", amount]);
+        assert_eq!(refused.exit, 2, "{}", refused.text);
+        assert!(refused.text.contains(says), "{}", refused.text);
+    }
+    let refused = network.fails(&["peg", "quote", "in", "alice", "1btc", "--to", "bob"]);
+    assert_eq!(refused.exit, 2, "{}", refused.text);
+}
+
+#[test]
 fn case_26_one_member_down_works_two_down_stalls_and_resumes() {
     let network = up("case26");
     network.ok(&["federation", "member", "stop", "f2"]);

@@ -5,7 +5,7 @@ use super::{
     table::{Align, Table},
 };
 use windlass_node::api::member::{DepositState, PegOutState};
-use windlass_node::api::wallet::{PegInInfo, PegInState, PegOutRecord};
+use windlass_node::api::wallet::{PegInInfo, PegInState, PegOutRecord, PegQuote, PegWay};
 use windlass_regtest::api::{NodePegIn, NodePegOut, Peg, Pegs};
 
 /// Where a peg-in stands, in a few words.
@@ -178,4 +178,50 @@ pub fn pegged_out(node: &str, to: Option<&str>, peg: &PegOutRecord) -> String {
         ),
         state => format!("peg-out {}: {}\n", short(&id), out_state(state)),
     }
+}
+
+/// Minutes between two Bitcoin blocks, on average.
+const BLOCK_MINUTES: u32 = 10;
+
+/// `windlass peg quote`.
+pub fn quote(quote: &PegQuote) -> String {
+    let mut table = Table::bare(&[Align::Left, Align::Left]);
+    let (what, where_to) = match quote.way {
+        PegWay::In => ("peg-in", "minted on the sidechain"),
+        PegWay::Out => ("peg-out", "on Bitcoin, in a block"),
+    };
+    table.row([what, &money::btc(quote.amount)]);
+    let rate = format!("{} sat/kvB", windlass_types::grouped(quote.peg_rate_sat_per_kvb));
+    table.row([
+        "fee",
+        &format!("{} at most, for the federation's transaction at {rate}", money::btc(quote.peg_fee_max)),
+    ]);
+    if let Some(fee) = quote.deposit_fee {
+        table.row(["on top", &format!("{} for the deposit's own transaction", money::btc(fee))]);
+    }
+    if quote.side_fee > bitcoin::Amount::ZERO {
+        table.row(["on top", &format!("{} on the sidechain", money::btc(quote.side_fee))]);
+    }
+    table.row(["arrives", &format!("{} at least, {where_to}", money::btc(quote.arrives_min))]);
+    table.row(["takes", &takes(quote.blocks, quote.blocks_max)]);
+    if let Some(height) = quote.reclaim_height {
+        let next = quote.bitcoin_height.next().unwrap_or(quote.bitcoin_height);
+        let deadline =
+            format!("yours alone again from Bitcoin block {height}, if it is in block {next} and is not swept");
+        table.row(["deadline", &deadline]);
+    }
+    table.row(["as of", &format!("sidechain block {}, Bitcoin block {}", quote.params_height, quote.bitcoin_height)]);
+    for warning in &quote.warnings {
+        table.row(["note", warning]);
+    }
+    table.text("")
+}
+
+fn takes(blocks: u32, max: u32) -> String {
+    let time = |blocks: u32| {
+        let minutes = blocks.saturating_mul(BLOCK_MINUTES);
+        if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
+    };
+    let until = if max > blocks { format!(", {max} if another batch comes before") } else { String::new() };
+    format!("{blocks} Bitcoin blocks{until}: about {}", time(blocks))
 }

@@ -4,7 +4,7 @@
 use super::samples;
 use crate::color::Paint;
 use std::path::Path;
-use windlass_node::api::wallet::{Direction, PaymentState, PegInState};
+use windlass_node::api::wallet::{Direction, PaymentState, PegInState, PegWay};
 use windlass_regtest::api::{Peg, Pegs};
 
 fn golden(name: &str, text: &str) {
@@ -96,6 +96,8 @@ fn golden_pegs() {
     golden("peg_in", &super::peg::show(&Peg::In(samples::peg_in(samples::minted()))));
     golden("peg_out", &super::peg::show(&Peg::Out(samples::peg_out())));
     golden("peg_address", &super::peg::address(&samples::peg_in(PegInState::Address).peg));
+    golden("peg_quote_in", &super::peg::quote(&samples::peg_quote(PegWay::In)));
+    golden("peg_quote_out", &super::peg::quote(&samples::peg_quote(PegWay::Out)));
     golden("pegged_in", &super::peg::pegged_in("alice", &samples::peg_in(samples::minted()).peg));
     golden("pegged_out", &super::peg::pegged_out("bob", None, &samples::peg_out().peg));
 }

@@ -9,8 +9,8 @@ use windlass_node::api::member::{
 use windlass_node::api::payments::{ForwardInfo, HoldInfo, HoldState, OfferInfo, PaymentKind, ProbeInfo};
 use windlass_node::api::wallet::{
     Balance, ChainedTransaction, ChannelInfo, ChannelState, ChannelStatement, Direction, EntryKind, Income, NodeInfo,
-    PaymentInfo, PaymentState, PegInInfo, PegInState, PegOutRecord, PegStatement, SidechainStatement, Statement,
-    StatementEntry,
+    PaymentInfo, PaymentState, PegInInfo, PegInState, PegOutRecord, PegQuote, PegStatement, PegWay, SidechainStatement,
+    Statement, StatementEntry,
 };
 use windlass_regtest::api::{
     Federation, FederationMember, NodeBalance, NodeChannel, NodePegIn, NodePegOut, ProcessStatus, ReserveCoin,
@@ -421,5 +421,27 @@ pub fn statement() -> Statement {
         },
         ok: true,
         faults: Vec::new(),
+    }
+}
+
+/// What `peg quote` answers.
+pub fn peg_quote(way: PegWay) -> PegQuote {
+    let is_in = way == PegWay::In;
+    PegQuote {
+        way,
+        amount: sat(100_000_000),
+        peg_fee_max: sat(if is_in { 338 } else { 308 }),
+        deposit_fee: is_in.then(|| sat(282)),
+        side_fee: if is_in { Amount::ZERO } else { sat(10) },
+        arrives_min: sat(if is_in { 99_999_662 } else { 99_999_692 }),
+        peg_rate_sat_per_kvb: 2_000,
+        bitcoin_rate_sat_per_kvb: None,
+        blocks: if is_in { 12 } else { 4 },
+        blocks_max: if is_in { 18 } else { 7 },
+        reclaim_height: is_in.then(|| BtcHeight::new(1_120)),
+        lapse_height: is_in.then(|| BtcHeight::new(976)),
+        params_height: SideHeight::new(17),
+        bitcoin_height: BtcHeight::new(111),
+        warnings: if is_in { Vec::new() } else { vec!["the parameters change at sidechain block 40".into()] },
     }
 }

@@ -28,6 +28,7 @@
 //! | POST `/v1/deposits/{id}/reclaim` | [`ReclaimRequest`] | [`PegInInfo`], once the reclaim is broadcast |
 //! | GET, POST `/v1/peg-outs` | [`PegOutRequest`] | `Vec<PegOutRecord>`, [`PegOutRecord`] once it is burned |
 //! | GET `/v1/peg-outs/{id}` | | [`PegOutRecord`] |
+//! | POST `/v1/peg-quotes` | [`PegQuoteRequest`] | [`PegQuote`]; nothing is sent |
 //! | GET `/v1/statement` | | [`Statement`] |
 //!
 //! Where an id stands in a path, a unique prefix is enough.

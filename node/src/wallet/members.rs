@@ -25,6 +25,11 @@ pub(super) struct Sidechain {
 }
 
 impl Sidechain {
+    /// The newest block whose parameters are known.
+    pub(super) const fn height(&self) -> SideHeight {
+        self.height
+    }
+
     /// The parameters for the next block.
     pub(super) fn params(&self) -> &Params {
         self.record.at(self.height.next().unwrap_or(self.height))

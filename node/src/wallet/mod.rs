@@ -27,6 +27,7 @@ mod peers;
 mod pegin;
 mod pegout;
 mod policies;
+mod quote;
 mod recovery;
 mod run;
 mod seed;

@@ -3,7 +3,7 @@
 use bitcoin::Amount;
 use serde::{Deserialize, Serialize};
 use windlass_node::api::sat;
-use windlass_node::api::wallet::{PegInInfo, PegOutRecord};
+use windlass_node::api::wallet::{PegInInfo, PegOutRecord, PegWay};
 
 /// Peg in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,21 @@ pub struct PegOut {
     /// The most that the Bitcoin fee may be.
     #[serde(with = "windlass_node::api::sat_opt", rename = "fee_sat_max", default)]
     pub fee_max: Option<Amount>,
+}
+
+/// What a peg would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PegQuoteOf {
+    /// Who.
+    pub node: String,
+    /// Which way.
+    pub way: PegWay,
+    /// How much.
+    #[serde(with = "sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// Of a peg-out: a node's name or a Bitcoin address; none: the own wallet.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 /// Peg-ins and peg-outs of all nodes, or of one.

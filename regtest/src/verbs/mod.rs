@@ -97,6 +97,7 @@ table! {
     "peg/address" => peg_in::address,
     "peg/in" => peg_in::peg_in,
     "peg/out" => peg_out::peg_out,
+    "peg/quote" => peg::quote,
     "peg/list" => peg::list,
     "peg/show" => peg::show,
     "peg/reclaim" => peg::reclaim,

@@ -1,10 +1,24 @@
-//! `peg list|show|reclaim`.
+//! `peg quote|list|show|reclaim`.
 
+use super::send::bitcoin_address;
 use crate::{
-    api::{NodePegIn, NodePegOut, Peg, PegList, PegShow, Pegs},
+    api::{NodePegIn, NodePegOut, Peg, PegList, PegQuoteOf, PegShow, Pegs},
     hub::{Call, Hub, Look, Pace},
 };
-use windlass_node::api::{ApiError, wallet::PegInState};
+use windlass_node::api::{
+    ApiError,
+    wallet::{PegInState, PegQuote, PegQuoteRequest},
+};
+
+/// What a peg would cost and how long it would take.
+pub async fn quote(call: Call, ask: PegQuoteOf) -> Result<PegQuote, ApiError> {
+    let hub = &call.hub;
+    let to = match &ask.to {
+        Some(to) => Some(bitcoin_address(hub, to).await?.to_string()),
+        None => None,
+    };
+    hub.wallet(&ask.node)?.peg_quote(&PegQuoteRequest { way: ask.way, amount: ask.amount, to }).await
+}
 
 /// Peg-ins and peg-outs.
 pub async fn list(call: Call, ask: PegList) -> Result<Pegs, ApiError> {

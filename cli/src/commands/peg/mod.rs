@@ -4,6 +4,7 @@ pub mod address;
 pub mod in_;
 pub mod list;
 pub mod out;
+pub mod quote;
 pub mod reclaim;
 pub mod show;
 
@@ -19,6 +20,8 @@ pub enum Command {
     In(in_::Args),
     /// Sidechain bitcoin back to the chain: burn, sign, pay
     Out(out::Args),
+    /// What a peg-in or peg-out would cost and how long it would take; nothing is sent
+    Quote(quote::Args),
     /// All peg-ins and peg-outs, or one node's
     List(list::Args),
     /// One of them
@@ -33,6 +36,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Address(args) => address::run(ctx, args).await,
         Command::In(args) => in_::run(ctx, args).await,
         Command::Out(args) => out::run(ctx, args).await,
+        Command::Quote(args) => quote::run(ctx, args).await,
         Command::List(args) => list::run(ctx, args).await,
         Command::Show(args) => show::run(ctx, args).await,
         Command::Reclaim(args) => reclaim::run(ctx, args).await,

@@ -3,7 +3,7 @@
 use crate::api::member::{DepositState, PegOutInfo};
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
-use windlass_types::BtcHeight;
+use windlass_types::{BtcHeight, SideHeight};
 
 /// A fresh deposit address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,4 +94,68 @@ pub struct PegOutRecord {
     pub info: PegOutInfo,
     /// Did it go to this node's own wallet?
     pub own: bool,
+}
+
+/// Which way over the peg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PegWay {
+    /// Onto the sidechain.
+    In,
+    /// Back to Bitcoin.
+    Out,
+}
+
+/// What would a peg cost, and how long would it take? Nothing is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PegQuoteRequest {
+    /// Which way.
+    pub way: PegWay,
+    /// How much.
+    #[serde(with = "super::super::sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// Of a peg-out, as in [`PegOutRequest`].
+    #[serde(default)]
+    pub to: Option<String>,
+}
+
+/// What a peg would cost and how long it would take. The fees and limits are bounds of the rules, by parameters that a
+/// quorum of the members has signed; the blocks are a forecast.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PegQuote {
+    /// Which way.
+    pub way: PegWay,
+    /// How much.
+    #[serde(with = "super::super::sat", rename = "amount_sat")]
+    pub amount: Amount,
+    /// The most that goes off for the federation's Bitcoin transaction. Shared with others it is less.
+    #[serde(with = "super::super::sat", rename = "peg_fee_sat_max")]
+    pub peg_fee_max: Amount,
+    /// What the node's own Bitcoin transaction, the deposit, costs on top; none for a peg-out, and while the wallet has too little.
+    #[serde(with = "super::super::sat_opt", rename = "deposit_fee_sat", default)]
+    pub deposit_fee: Option<Amount>,
+    /// The sidechain's own fee of a peg-out, on top.
+    #[serde(with = "super::super::sat", rename = "side_fee_sat")]
+    pub side_fee: Amount,
+    /// The least that arrives.
+    #[serde(with = "super::super::sat", rename = "arrives_sat_min")]
+    pub arrives_min: Amount,
+    /// What the federation's transactions pay.
+    pub peg_rate_sat_per_kvb: u64,
+    /// What bitcoind thinks that a transaction needs to be in a block soon; none while it can't say.
+    pub bitcoin_rate_sat_per_kvb: Option<u64>,
+    /// Bitcoin blocks until it has arrived, if each transaction is in the next block: minted, or paid with one confirmation.
+    pub blocks: u32,
+    /// The same if another batch comes just before.
+    pub blocks_max: u32,
+    /// Of a peg-in that is in the next block: from this height on the coin is the user's alone again, if it was not swept.
+    pub reclaim_height: Option<BtcHeight>,
+    /// From this anchor on the federation leaves it alone.
+    pub lapse_height: Option<BtcHeight>,
+    /// The sidechain block whose parameters these are.
+    pub params_height: SideHeight,
+    /// Bitcoin's tip.
+    pub bitcoin_height: BtcHeight,
+    /// What else to know before sending.
+    pub warnings: Vec<String>,
 }

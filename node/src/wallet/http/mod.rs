@@ -11,7 +11,7 @@ use crate::api::policies::{SignRequest, SpendDraft, SpendRequest};
 use crate::api::splice::SpliceRequest;
 use crate::api::wallet::{
     AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
-    PayRequest, PegOutRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
+    PayRequest, PegOutRequest, PegQuoteRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
 };
 use crate::api::{ApiError, BODY_BYTES_MAX};
 use crate::handshake::serve_one_version;
@@ -171,6 +171,10 @@ fn pegs() -> Router<Arc<WalletNode>> {
             "/v1/peg-outs",
             get(|node: Node| async move { json(node.peg_outs().await) })
                 .post(|node: Node, Body(b): Body<PegOutRequest>| async move { json(node.peg_out(b).await) }),
+        )
+        .route(
+            "/v1/peg-quotes",
+            post(|node: Node, Body(b): Body<PegQuoteRequest>| async move { json(node.peg_quote(&b).await) }),
         )
         .route(
             "/v1/peg-outs/{id}",
