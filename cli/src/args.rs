@@ -111,7 +111,7 @@ pub enum Command {
     /// Facts of the sidechain as files that anyone can check
     #[command(subcommand)]
     Prove(prove::Command),
-    /// Check such a file offline: what it proves, and whom one trusts
+    /// Check such a file, or a receipt, offline: what it proves, and whom one trusts
     Verify(verify::Args),
     /// Check every block of the sidechain yourself, and serve its API
     Follow(FollowerArgs),
@@ -210,7 +210,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::Chain(command) => chain::run(ctx, command).await,
         Command::Anchors(args) => anchors::run(ctx, args).await,
         Command::Prove(command) => prove::run(ctx, command).await,
-        Command::Verify(args) => verify::run(ctx, &args),
+        Command::Verify(args) => verify::run(ctx, &args).await,
         Command::Statement(args) => statement::run(ctx, args).await,
         Command::Demo(args) => demo::run(ctx, args).await,
         Command::Completions(args) => completions::run(ctx, args),

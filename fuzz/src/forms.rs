@@ -75,6 +75,7 @@ macro_rules! opening {
 pub(crate) const REQUESTS: &[Form] = &[
     (json::<SyncRequest>, concat!(r#"{"block":"#, block!(), r#","timeout_seconds":2}"#)),
     (json::<AddressRequest>, r#""sidechain""#),
+    (json::<ReceiptRequest>, r#"{"id":"ab"}"#),
     (json::<PegQuoteRequest>, r#"{"way":"out","amount_sat":1,"to":"bcrt1q"}"#),
     (json::<SendRequest>, r#"{"to":"bcrt1q","amount_sat":1}"#),
     (json::<TransferRequest>, r#"{"to":"wlr1","amount_sat":1,"memo":"m"}"#),
@@ -140,6 +141,7 @@ pub(crate) const ANSWERS: &[Form] = &[
         json::<PreimageAnswer>,
         concat!(r#"{"hash":""#, zeros!(), r#"","preimage":""#, zeros!(), r#"","id":""#, zeros!(), r#"","height":7}"#),
     ),
+    (json::<PromiseAnswer>, r#"{"member":"f1","promise":"00","signature":"00"}"#),
     (json::<SubmitAnswer>, concat!(r#"{"id":""#, zeros!(), r#""}"#)),
     (json::<TransactionStatus>, r#"{"status":"final","height":7}"#),
     (json::<AccountInfo>, r#"{"address":"wlr1","balance_sat":5,"next_nonce":1,"used_nonces":[3],"height":7}"#),

@@ -29,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ledger_asset", wire::asset),
     ("ledger_policy", wire::policy),
     ("proof_file", wire::proof_file),
+    ("receipt_file", wire::receipt_file),
     ("ledger_state", rows::ledger_state),
     ("sidechain_block", wire::sealed_block),
     ("sidechain_certificate", wire::certificate),

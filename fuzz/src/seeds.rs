@@ -10,12 +10,15 @@ use windlass_ledger::{
     Header, LeafWitness, MemberSignature, MemoryState, Output, Params, ParamsChange, Policy, PolicyWitness, Proposal,
     StateRead as _, Transaction, TxBody, Witness, genesis_state, keys, query, smt,
 };
-use windlass_light::{Claim, HexBytes, Part, ProofFile};
+use windlass_light::{
+    AddressPromise, Claim, HexBytes, MintPromise, Part, PegOutPromise, Promise, ProofFile, ReceiptFile,
+    ReceiptSignature,
+};
 use windlass_peg::dkg::{DkgMessage, Progress, SignedPackage};
 use windlass_peg::signing::{Commitment, SigningMessage};
 use windlass_sidechain::IdentitySeed;
 use windlass_store::fault;
-use windlass_types::{AccountId, AssetId, BlockRef, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
+use windlass_types::{AccountId, AssetId, BlockRef, Blocks, BtcHeight, ChainId, ChainNetwork, Digest, SideHeight};
 
 fn keypair() -> Keypair {
     Keypair::from_seckey_slice(&Secp256k1::new(), &[1; 32]).expect("a scalar")
@@ -108,6 +111,55 @@ fn lock_proof(state: &MemoryState) -> Vec<u8> {
     };
     let header = query::tip(state).expect("memory");
     serde_json::to_vec(&ProofFile::new(&header, certificate(), claim)).expect("JSON")
+}
+
+/// One promise of each kind.
+pub(crate) fn promises() -> [Promise; 3] {
+    let terms = DepositTerms { account: account(), nonce: 7, epoch: Default::default(), user_key: scalar(9) };
+    let sat = Amount::from_sat;
+    let address = AddressPromise {
+        terms,
+        script: terms.spend_info(&genesis()).expect("a script").script,
+        min: sat(10_000),
+        max: sat(20_000),
+        fee_max: sat(338),
+        reclaim_blocks: Blocks::new(1008),
+        since: SideHeight::new(0),
+    };
+    let mint = MintPromise {
+        outpoint: bitcoin::OutPoint::null(),
+        account: account(),
+        deposited: sat(20_000),
+        minted: sat(19_800),
+        sweep: bitcoin::hashes::Hash::all_zeros(),
+        block: BlockRef::new(BtcHeight::new(12), bitcoin::hashes::Hash::all_zeros()),
+        height: SideHeight::new(9),
+    };
+    let peg_out = PegOutPromise {
+        id: Digest::default(),
+        account: account(),
+        script: bitcoin::ScriptBuf::from_bytes(vec![0x51; 22]),
+        amount: sat(15_000),
+        fee_max: sat(308),
+        height: SideHeight::new(11),
+        anchor: BtcHeight::new(13),
+        deadline: BtcHeight::new(157),
+    };
+    [Promise::Address(address), Promise::Mint(mint), Promise::PegOut(peg_out)]
+}
+
+/// Each alone, and each signed by three.
+fn receipt_files() -> Vec<Vec<u8>> {
+    let chain = genesis().chain_id();
+    let signed = |promise: &Promise| {
+        let sign = |(seed, number): (&IdentitySeed, usize)| ReceiptSignature {
+            member: format!("f{number}"),
+            signature: windlass_sidechain::endorse(seed, &promise.digest(chain)),
+        };
+        let signatures = identities().iter().zip(1..=3).map(sign).collect();
+        serde_json::to_vec(&ReceiptFile::new(chain, promise, signatures)).expect("JSON")
+    };
+    promises().iter().flat_map(|promise| [promise.encode(), signed(promise)]).collect()
 }
 
 /// The empty block on it.
@@ -291,6 +343,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             let [_, state] = states();
             vec![windlass_sidechain::fuzzing::snapshot_of(state, certificate())]
         }
+        "receipt_file" => receipt_files(),
         "peg_signing" => signing(),
         "peg_dkg" => dkg(),
         "merkle_proof" => {

@@ -6,7 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use windlass_ledger::{
     AssetTerms, Block, Genesis, LeafWitness, MemoryState, Policy, PolicyWitness, StateRead as _, Transaction, keys, smt,
 };
-use windlass_light::{Fact, ProofFile};
+use windlass_light::{Fact, Promise, ProofFile, ReceiptFile};
 use windlass_peg::dkg::DkgMessage;
 use windlass_peg::signing::SigningMessage;
 
@@ -135,6 +135,24 @@ pub(crate) fn proof_file(bytes: &[u8]) -> bool {
         }
         Fact::Transaction(..) => panic!("no block of this chain has a transaction"),
     }
+    true
+}
+
+/// A receipt that holds is one of those that the members of the seeds signed. A promise alone is its one encoding.
+pub(crate) fn receipt_file(bytes: &[u8]) -> bool {
+    static GENESIS: OnceLock<Genesis> = OnceLock::new();
+    let promise = Promise::decode(bytes);
+    if let Ok(promise) = &promise {
+        assert_eq!(promise.encode(), bytes);
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return promise.is_ok() };
+    let Ok(file) = ReceiptFile::read(text) else { return promise.is_ok() };
+    let again = serde_json::to_string(&file).expect("JSON");
+    assert_eq!(ReceiptFile::read(&again).as_ref(), Ok(&file), "what is written is read");
+    let genesis = GENESIS.get_or_init(seeds::genesis);
+    let Ok(promised) = file.verify(genesis) else { return false };
+    assert!(promised.members.len() >= usize::from(genesis.threshold));
+    assert!(seeds::promises().contains(&promised.promise), "nobody promised {:?}", promised.promise);
     true
 }
 

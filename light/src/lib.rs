@@ -4,6 +4,7 @@
 //! - [`Epochs`]: who the members are, from epoch to epoch; a quorum of one hands on to the next.
 //! - [`ProofFile`]: under such a header, what an account has, that there is no such account, any other
 //!   entry of the state, the state of a hash lock, or that a transaction is in the block.
+//! - [`ReceiptFile`]: what members promised with their own signatures.
 //!
 //! What it does not show: that the block follows the rules. Only who executes every block knows that; a
 //! light client trusts that no quorum of the members signs a block that breaks them.
@@ -13,6 +14,7 @@ pub mod committee;
 mod epochs;
 mod lock;
 mod proof;
+mod receipt;
 
 pub use certificate::{
     Certificate, CertificateError, MAX_DESCENDANTS, signers, verify_block, verify_header, verify_with,
@@ -21,3 +23,7 @@ pub use committee::CommitteeError;
 pub use epochs::{EpochLink, Epochs, LinkError, MAX_LINKS};
 pub use lock::{Lock, Part};
 pub use proof::{Claim, FORMAT, Fact, HexBytes, ProofError, ProofFile, Proven, VERSION};
+pub use receipt::{
+    AddressPromise, MAX_PROMISE_BYTES, MintPromise, PEG_OUT_BLOCKS, PegOutPromise, Promise, Promised, RECEIPT_FORMAT,
+    RECEIPT_VERSION, ReceiptError, ReceiptFile, ReceiptSignature,
+};

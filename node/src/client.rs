@@ -370,6 +370,14 @@ impl WalletClient {
         self.0.post("/peg-outs", request, Duration::from_secs(WAIT_SECONDS_MAX)).await
     }
 
+    /// A receipt of one of its pegs, signed by the members.
+    ///
+    /// # Errors
+    /// See [`Http::post`].
+    pub async fn receipt(&self, id: &str) -> Result<ReceiptFile, ApiError> {
+        self.0.post("/receipts", &ReceiptRequest { id: id.to_owned() }, SHORT).await
+    }
+
     /// What a peg would cost and how long it would take.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub mod follower;
 pub mod fuzzing;
 pub mod handshake;
 pub mod member;
+pub mod promises;
 pub mod reserves;
 mod sidechain_api;
 pub mod wallet;

@@ -54,6 +54,7 @@
 //! | `peg/in` | [`PegIn`] | `PegInInfo` (minted) |
 //! | `peg/out` | [`PegOut`] | `PegOutRecord` (paid) |
 //! | `peg/quote` | [`PegQuoteOf`] | `PegQuote` (nothing is sent) |
+//! | `peg/receipt` | [`PegShow`] | `ReceiptFile` |
 //! | `peg/list` | [`PegList`] | [`Pegs`] |
 //! | `peg/show`, `peg/reclaim` | [`PegShow`] | [`Peg`] |
 //! | `anchors` | `{}` | [`AnchorsReport`](windlass_peg::anchors::AnchorsReport) |

@@ -18,6 +18,7 @@ mod params;
 mod payments;
 mod peg;
 mod policies;
+mod receipts;
 mod snapshot;
 mod tutorial;
 

@@ -1,9 +1,9 @@
 //! `windlass prove …`: a file that shows a fact of the sidechain to anyone; `windlass verify` reads it.
 
 use crate::context::Context;
-use std::path::PathBuf;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 use windlass_ledger::Policy;
-use windlass_light::ProofFile;
 use windlass_node::{
     api::{ApiError, wallet::AddressAnswer},
     client::MemberClient,
@@ -84,20 +84,20 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
                 Some(asset) => client.prove_units(&address, asset).await?,
                 None => client.prove_account(&address).await?,
             };
-            give(ctx, &args.ways, &proof)
+            give(ctx, args.ways.out.as_deref(), &proof)
         }
         Command::Lock(args) => {
             let client = member(ctx, &args.ways).await?;
             let policy = policy(ctx, args.policy).await?;
-            give(ctx, &args.ways, &client.prove_lock(&policy).await?)
+            give(ctx, args.ways.out.as_deref(), &client.prove_lock(&policy).await?)
         }
         Command::Params(ways) => {
             let client = member(ctx, &ways).await?;
-            give(ctx, &ways, &client.prove_params().await?)
+            give(ctx, ways.out.as_deref(), &client.prove_params().await?)
         }
         Command::Transaction(args) => {
             let client = member(ctx, &args.ways).await?;
-            give(ctx, &args.ways, &client.prove_transaction(args.id).await?)
+            give(ctx, args.ways.out.as_deref(), &client.prove_transaction(args.id).await?)
         }
     }
 }
@@ -129,9 +129,10 @@ pub async fn member_at(ctx: &Context, url: Option<&str>) -> Result<MemberClient,
     Ok(MemberClient::new(format!("http://{address}")))
 }
 
-fn give(ctx: &Context, ways: &Ways, proof: &ProofFile) -> Result<(), ApiError> {
+/// Prints what `verify` reads, or writes it into a file and says how to check it.
+pub fn give(ctx: &Context, out: Option<&Path>, proof: &impl Serialize) -> Result<(), ApiError> {
     let text = serde_json::to_string_pretty(proof).map_err(ApiError::failed)?;
-    let Some(path) = &ways.out else { return ctx.out.result(proof, |_| text) };
+    let Some(path) = out else { return ctx.out.result(proof, |_| text) };
     std::fs::write(path, format!("{text}\n"))
         .map_err(|error| ApiError::failed(format!("{}: {error}", path.display())))?;
     let answer = serde_json::json!({ "file": path, "bytes": text.len() + 1 });

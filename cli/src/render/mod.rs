@@ -14,6 +14,7 @@ pub mod peer;
 pub mod peg;
 pub mod policy;
 pub mod proof;
+pub mod receipt;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]

@@ -202,6 +202,17 @@ pub struct AccountInfo {
     pub height: SideHeight,
 }
 
+/// A member's part in a receipt (`docs/spec/receipts.md`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PromiseAnswer {
+    /// Its name.
+    pub member: String,
+    /// The promise's canonical encoding, in hex.
+    pub promise: String,
+    /// The signature by its identity, in hex.
+    pub signature: String,
+}
+
 /// A claimed deposit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DepositInfo {

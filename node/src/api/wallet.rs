@@ -29,6 +29,7 @@
 //! | GET, POST `/v1/peg-outs` | [`PegOutRequest`] | `Vec<PegOutRecord>`, [`PegOutRecord`] once it is burned |
 //! | GET `/v1/peg-outs/{id}` | | [`PegOutRecord`] |
 //! | POST `/v1/peg-quotes` | [`PegQuoteRequest`] | [`PegQuote`]; nothing is sent |
+//! | POST `/v1/receipts` | [`ReceiptRequest`] | [`ReceiptFile`], signed by the members |
 //! | GET `/v1/statement` | | [`Statement`] |
 //!
 //! Where an id stands in a path, a unique prefix is enough.

@@ -176,6 +176,30 @@ impl MemberClient {
         self.0.list(&format!("/peg-outs?account={address}")).await
     }
 
+    /// Its promise that deposits to the address of these terms (hex) are credited.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn promise_address(&self, terms: &str) -> Result<PromiseAnswer, ApiError> {
+        self.0.get(&format!("/promises/addresses/{terms}"), SHORT).await
+    }
+
+    /// Its word that this deposit was minted.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn promise_mint(&self, outpoint: OutPoint) -> Result<PromiseAnswer, ApiError> {
+        self.0.get(&format!("/promises/deposits/{outpoint}"), SHORT).await
+    }
+
+    /// Its promise that this peg-out is paid in time.
+    ///
+    /// # Errors
+    /// See [`Http::get`].
+    pub async fn promise_peg_out(&self, id: Digest) -> Result<PromiseAnswer, ApiError> {
+        self.0.get(&format!("/promises/peg-outs/{id}"), SHORT).await
+    }
+
     /// The federation as this member sees it.
     ///
     /// # Errors

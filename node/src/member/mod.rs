@@ -21,6 +21,7 @@ pub use proposal::{Enrolment, PROPOSAL_FORMAT, PROPOSAL_VERSION, ProposalFile, P
 use crate::api::member::GenesisAnswer;
 use crate::bitcoin_view::{AnchorPort, BitcoinView};
 use crate::files::{self, BadFile};
+use crate::promises::Pen;
 use crate::sidechain_api::{Backend, Server, ServerError, Service};
 use rand::rngs::OsRng;
 use std::path::PathBuf;
@@ -210,6 +211,7 @@ async fn work(context: Context, dir: PathBuf) -> Result<(), MemberError> {
         links: links.clone(),
         signing: status.subscribe(),
         recount: recount.clone(),
+        pen: Pen::new(config::identity_seed(&folder.dir)?, folder.config.name.clone()),
         me: folder.me,
     };
     service.run(chain.chain().clone(), Some(view.clone()), backend);

@@ -12,6 +12,7 @@ mod openapi;
 mod page;
 mod pegs;
 mod preimages;
+mod promises;
 mod proofs;
 mod snapshot;
 mod transactions;
@@ -23,6 +24,7 @@ use crate::bitcoin_view::BitcoinView;
 use crate::client::MemberClient;
 use crate::handshake::serve_one_version;
 use crate::member::recount::Watch;
+use crate::promises::Pen;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use std::net::SocketAddr;
@@ -61,6 +63,8 @@ pub(crate) enum Backend {
         signing: watch::Receiver<Status>,
         /// The second count, which is asked before each signature.
         recount: Arc<Watch>,
+        /// What it signs promises with.
+        pen: Pen,
         /// Its index.
         me: u16,
     },

@@ -1,6 +1,6 @@
 //! The API's description, made from the routes' own code: OpenAPI 3.1.
 
-use super::{Service, assets, chain, events, federation, pegs, preimages, proofs, snapshot, transactions};
+use super::{Service, assets, chain, events, federation, pegs, preimages, promises, proofs, snapshot, transactions};
 use crate::api::{API_VERSION, ApiError, PREFIX};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -47,6 +47,9 @@ fn described() -> (Router<Service>, OpenApi) {
         .routes(routes!(pegs::peg_outs))
         .routes(routes!(pegs::peg_out))
         .routes(routes!(preimages::preimage))
+        .routes(routes!(promises::address))
+        .routes(routes!(promises::mint))
+        .routes(routes!(promises::peg_out))
         .routes(routes!(proofs::account))
         .routes(routes!(proofs::units))
         .routes(routes!(proofs::transaction))

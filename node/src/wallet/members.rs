@@ -75,6 +75,11 @@ impl Members {
         Ok(members)
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[MemberClient] {
+        &self.clients
+    }
+
     /// The chain, if it is known already.
     pub(super) fn known_chain(&self) -> Option<Arc<Sidechain>> {
         self.chain.read().unwrap_or_else(PoisonError::into_inner).clone()

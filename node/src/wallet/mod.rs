@@ -28,6 +28,7 @@ mod pegin;
 mod pegout;
 mod policies;
 mod quote;
+mod receipts;
 mod recovery;
 mod run;
 mod seed;

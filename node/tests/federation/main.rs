@@ -7,6 +7,7 @@ mod chain;
 mod chaos;
 mod deaths;
 mod fed;
+mod promises;
 mod purse;
 mod scripts;
 mod steps;

@@ -134,6 +134,9 @@ async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: D
         ("/v1/proofs/locks/{policy}", format!("/v1/proofs/locks/{}", lock_of_nobody())),
         ("/v1/proofs/locks/{policy}", path("/v1/proofs/locks/nothing")),
         ("/v1/proofs/transactions/{id}", format!("/v1/proofs/transactions/{transfer}")),
+        ("/v1/promises/peg-outs/{id}", format!("/v1/promises/peg-outs/{peg_out}")),
+        ("/v1/promises/deposits/{outpoint}", format!("/v1/promises/deposits/{coin}")),
+        ("/v1/promises/addresses/{terms}", path("/v1/promises/addresses/00")),
         ("/v1/federation", path("/v1/federation")),
     ];
     Described::by(base).await.holds(&calls).await;

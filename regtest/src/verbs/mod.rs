@@ -98,6 +98,7 @@ table! {
     "peg/in" => peg_in::peg_in,
     "peg/out" => peg_out::peg_out,
     "peg/quote" => peg::quote,
+    "peg/receipt" => peg::receipt,
     "peg/list" => peg::list,
     "peg/show" => peg::show,
     "peg/reclaim" => peg::reclaim,

@@ -7,7 +7,7 @@ use crate::{
 };
 use windlass_node::api::{
     ApiError,
-    wallet::{PegInState, PegQuote, PegQuoteRequest},
+    wallet::{PegInState, PegQuote, PegQuoteRequest, ReceiptFile},
 };
 
 /// What a peg would cost and how long it would take.
@@ -64,6 +64,15 @@ async fn find(hub: &Hub, id: &str) -> Result<Peg, ApiError> {
 /// One peg, as it stands.
 pub async fn show(call: Call, ask: PegShow) -> Result<Peg, ApiError> {
     find(&call.hub, &ask.id).await
+}
+
+/// A receipt of one peg, signed by the members.
+pub async fn receipt(call: Call, ask: PegShow) -> Result<ReceiptFile, ApiError> {
+    let (node, id) = match find(&call.hub, &ask.id).await? {
+        Peg::In(NodePegIn { node, peg }) => (node, peg.id),
+        Peg::Out(NodePegOut { node, peg }) => (node, peg.info.id.to_string()),
+    };
+    call.hub.wallet(&node)?.receipt(&id).await
 }
 
 /// Takes a deposit back; done with the first confirmation.

@@ -5,6 +5,7 @@ pub mod in_;
 pub mod list;
 pub mod out;
 pub mod quote;
+pub mod receipt;
 pub mod reclaim;
 pub mod show;
 
@@ -22,6 +23,8 @@ pub enum Command {
     Out(out::Args),
     /// What a peg-in or peg-out would cost and how long it would take; nothing is sent
     Quote(quote::Args),
+    /// A receipt: what the members promise of it, signed by each of them; windlass verify checks it
+    Receipt(receipt::Args),
     /// All peg-ins and peg-outs, or one node's
     List(list::Args),
     /// One of them
@@ -37,6 +40,7 @@ pub async fn run(ctx: &Context, command: Command) -> Result<(), ApiError> {
         Command::In(args) => in_::run(ctx, args).await,
         Command::Out(args) => out::run(ctx, args).await,
         Command::Quote(args) => quote::run(ctx, args).await,
+        Command::Receipt(args) => receipt::run(ctx, args).await,
         Command::List(args) => list::run(ctx, args).await,
         Command::Show(args) => show::run(ctx, args).await,
         Command::Reclaim(args) => reclaim::run(ctx, args).await,

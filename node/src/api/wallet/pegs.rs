@@ -3,6 +3,7 @@
 use crate::api::member::{DepositState, PegOutInfo};
 use bitcoin::{Amount, OutPoint, Txid};
 use serde::{Deserialize, Serialize};
+pub use windlass_light::ReceiptFile;
 use windlass_types::{BtcHeight, SideHeight};
 
 /// A fresh deposit address.
@@ -94,6 +95,13 @@ pub struct PegOutRecord {
     pub info: PegOutInfo,
     /// Did it go to this node's own wallet?
     pub own: bool,
+}
+
+/// A receipt of a peg, signed by the members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRequest {
+    /// The peg-in's or peg-out's id, or a unique prefix.
+    pub id: String,
 }
 
 /// Which way over the peg.

@@ -11,7 +11,8 @@ use crate::api::policies::{SignRequest, SpendDraft, SpendRequest};
 use crate::api::splice::SpliceRequest;
 use crate::api::wallet::{
     AddressRequest, BatchRequest, CloseRequest, ConnectRequest, DepositRequest, InvoiceRequest, OpenRequest,
-    PayRequest, PegOutRequest, PegQuoteRequest, ReclaimRequest, SendRequest, SyncRequest, TransferRequest,
+    PayRequest, PegOutRequest, PegQuoteRequest, ReceiptRequest, ReclaimRequest, SendRequest, SyncRequest,
+    TransferRequest,
 };
 use crate::api::{ApiError, BODY_BYTES_MAX};
 use crate::handshake::serve_one_version;
@@ -175,6 +176,10 @@ fn pegs() -> Router<Arc<WalletNode>> {
         .route(
             "/v1/peg-quotes",
             post(|node: Node, Body(b): Body<PegQuoteRequest>| async move { json(node.peg_quote(&b).await) }),
+        )
+        .route(
+            "/v1/receipts",
+            post(|node: Node, Body(b): Body<ReceiptRequest>| async move { json(node.receipt(&b).await) }),
         )
         .route(
             "/v1/peg-outs/{id}",
