@@ -104,6 +104,7 @@ impl World {
     pub async fn new(seed: u64) -> Self {
         let fed = Fed::up(Params { anchor_depth: Blocks::new(DEPTH), ..Params::default() }).await;
         let genesis = fed.genesis().await;
+        let highest = fed.federation.start.height.get() + DEPTH - 1;
         let user = |n: u8| User { key: keypair(10 + n), nonce: 0, deposits: 0 };
         Self {
             audit: Audit::new(genesis.clone()),
@@ -115,7 +116,8 @@ impl World {
             peg_outs: Vec::new(),
             waiting: Vec::new(),
             members: [Condition::Up; MEMBERS],
-            highest: 0,
+            // The sidechain begins at a block that must stay, however young it is.
+            highest,
             begun: Instant::now(),
         }
     }
