@@ -23,7 +23,7 @@ pub enum Command {
     Out(out::Args),
     /// What a peg-in or peg-out would cost and how long it would take; nothing is sent
     Quote(quote::Args),
-    /// A receipt: what the members promise of it, signed by each of them; windlass verify checks it
+    /// What the members promise of a peg, signed by each of them: for windlass verify
     Receipt(receipt::Args),
     /// All peg-ins and peg-outs, or one node's
     List(list::Args),
