@@ -35,11 +35,11 @@ impl Described {
             let strange = Value::from("strange");
             assert!(!self.fits(path, "200", &strange), "{path} describes nothing");
         }
-        // The stream of events and the two that take transactions are asked elsewhere.
+        // The stream of events, the snapshot and the two that take transactions are asked elsewhere.
         let mut asked: Vec<_> = calls.iter().map(|(path, _)| path).collect();
         asked.sort_unstable();
         asked.dedup();
-        assert_eq!(asked.len() + 3, self.described, "a path is described and not asked");
+        assert_eq!(asked.len() + 4, self.described, "a path is described and not asked");
     }
 
     pub fn fits(&mut self, path: &str, status: &str, answer: &Value) -> bool {

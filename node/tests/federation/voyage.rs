@@ -125,6 +125,7 @@ async fn answers_as_described(base: &str, ann: &str, coin: OutPoint, transfer: D
         ("/v1/peg-outs/{id}", format!("/v1/peg-outs/{peg_out}")),
         ("/v1/params", path("/v1/params")),
         ("/v1/proofs/params", path("/v1/proofs/params")),
+        ("/v1/epochs", path("/v1/epochs")),
         ("/v1/preimages/{hash}", format!("/v1/preimages/{}", "07".repeat(32))),
         ("/v1/proofs/accounts/{address}", format!("/v1/proofs/accounts/{ann}")),
         (
