@@ -19,6 +19,7 @@ mod payments;
 mod peg;
 mod policies;
 mod receipts;
+mod seats;
 mod snapshot;
 mod tutorial;
 

@@ -19,7 +19,13 @@ pub fn write_members(layout: &Layout, run: &Run, bitcoind: &BitcoindConfig) -> R
     let mut members = Vec::new();
     for member in &run.members {
         let config = MemberConfig::new(member.name.clone(), local(member.api), local(member.links), bitcoind.clone());
-        let keys = member::create(&layout.member(&member.name), &config).map_err(ApiError::failed)?;
+        let dir = layout.member(&member.name);
+        let made = member::create(&dir, &config).map_err(ApiError::failed)?;
+        // What the members agreed on at first stays, also when one has another identity by now.
+        let agreed = Federation::load(&dir).ok().and_then(|known| {
+            known.members.into_iter().find(|known| known.name == member.name).map(|known| known.keys)
+        });
+        let keys = agreed.unwrap_or(made);
         members.push(FederationMember { name: member.name.clone(), keys, address: local(member.links) });
     }
     let mut federation = Federation {
