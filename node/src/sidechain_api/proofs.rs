@@ -18,11 +18,10 @@ fn certificate(running: &Running, header: &Header) -> Result<Vec<u8>, ApiError> 
     if header.height == SideHeight::default() {
         return Ok(Vec::new());
     }
-    let (_, certificate) =
-        running.chain.block(header.height).map_err(errors::store)?.ok_or_else(|| {
-            ApiError::failed(format!("block {} is the newest and is not in the store", header.height))
-        })?;
-    Ok(certificate)
+    let certificate = running.chain.certificate(header.height).map_err(errors::store)?;
+    certificate.ok_or_else(|| {
+        ApiError::failed(format!("block {} is the newest and its certificate is not in the store", header.height))
+    })
 }
 
 /// What an account has, or that there is none, as a file that anyone can check: as of the newest block.
@@ -129,7 +128,7 @@ pub(super) async fn transaction(State(service): State<Service>, Path(id): Path<S
 /// How the members of each epoch follow from those before: what a light client needs beside the genesis.
 #[utoipa::path(
     get, path = "/epochs", operation_id = "epochs",
-    responses((status = 200, body = Object)),
+    responses((status = 200, body = Vec<Object>)),
 )]
 pub(super) async fn epochs(State(service): State<Service>) -> Answer<Vec<EpochLink>> {
     Answer::of(service.running()?.chain.links().map_err(errors::store)?)
