@@ -81,7 +81,7 @@ pub use nonces::{NONCE_WINDOW, NonceError, Nonces};
 pub use params::{
     DIALS, DialChange, FIXED_DIALS, MAX_BATCH_ITEMS, MAX_CHANGE_DELAY_BLOCKS, MIN_CHANGE_DELAY_BLOCKS, Params,
 };
-pub use policy::{Clause, MAX_POLICY_DEPTH, MAX_POLICY_LEAVES, Policy, PolicyError, PolicyTextError};
+pub use policy::{Clause, HashLock, MAX_POLICY_DEPTH, MAX_POLICY_LEAVES, Policy, PolicyError, PolicyTextError};
 pub use proposal::{
     DepositBounds, MAX_CHANGE_AHEAD, MemberSignature, ParamsChange, ParamsRecord, PendingChange, Proposal,
     ProposalError,

@@ -95,7 +95,8 @@ fn a_member_gets_another_identity_at_a_height() {
 #[test]
 fn who_may_come_in() {
     let mut net = Net::new();
-    let with = |edit: &dyn Fn(&mut u16, &mut [u8; 32], &mut [u8; 64]), net: &Net| {
+    type Edit<'a> = &'a dyn Fn(&mut u16, &mut [u8; 32], &mut [u8; 64]);
+    let with = |edit: Edit, net: &Net| {
         let mut change = replace(net, 20, 3, 14);
         if let ParamsChange::Replace { member, identity, consent, .. } = &mut change {
             edit(member, identity, consent);

@@ -175,12 +175,13 @@ impl Policy {
         hashes
     }
 
-    /// Receiver, hash, sender and height of a policy as [`Policy::hash_lock`] makes it; none if it has another shape.
-    pub fn as_hash_lock(&self) -> Option<([u8; 32], [u8; 32], [u8; 32], BtcHeight)> {
+    /// The terms of a policy as [`Policy::hash_lock`] makes it; none if it has another shape.
+    pub fn as_hash_lock(&self) -> Option<HashLock> {
         match self.leaves().as_slice() {
             [Clause::Key(receiver), Clause::Sha256(hash), Clause::Key(sender), Clause::After(timeout)] => {
-                let same = Self::hash_lock(*receiver, *hash, *sender, *timeout).is_ok_and(|lock| lock == *self);
-                same.then_some((*receiver, *hash, *sender, *timeout))
+                let terms = HashLock { receiver: *receiver, hash: *hash, sender: *sender, timeout: *timeout };
+                let made = Self::hash_lock(terms.receiver, terms.hash, terms.sender, terms.timeout);
+                made.is_ok_and(|lock| lock == *self).then_some(terms)
             }
             _ => None,
         }
@@ -190,6 +191,19 @@ impl Policy {
     pub fn account(&self) -> AccountId {
         AccountId { kind: AccountKind::Policy, bytes: tagged_hash("Windlass/policy", &[&encode(self)]) }
     }
+}
+
+/// What [`Policy::hash_lock`] makes a policy of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashLock {
+    /// Who may take it with the preimage.
+    pub receiver: [u8; 32],
+    /// Of the preimage.
+    pub hash: [u8; 32],
+    /// Who may take it back at the timeout.
+    pub sender: [u8; 32],
+    /// From this anchored height on.
+    pub timeout: BtcHeight,
 }
 
 const KEY: u8 = 0;

@@ -104,8 +104,8 @@ fn a_signed_root_is_no_excuse_for_books_that_do_not_add_up() {
         other => panic!("{other}"),
     };
     assert_eq!(sum(refused(&|rows, _| more(rows, keys::ACCOUNTS))), "the supply");
-    assert_eq!(sum(refused(&|_, header| header.supply = header.supply + sat(1))), "the supply");
-    assert_eq!(sum(refused(&|_, header| header.owed = header.owed + sat(1))), "what is owed");
+    assert_eq!(sum(refused(&|_, header| header.supply += sat(1))), "the supply");
+    assert_eq!(sum(refused(&|_, header| header.owed += sat(1))), "what is owed");
     let treasury = refused(&|rows, _| {
         let (_, value) = rows.iter_mut().find(|(key, _)| key == keys::TREASURY).expect("a treasury");
         // The amount stands behind the outpoint.

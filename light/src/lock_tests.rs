@@ -5,7 +5,7 @@ use crate::proof::tests::{account, certificate, genesis, header};
 use crate::{Claim, Fact, ProofFile};
 use bitcoin::Amount;
 use bitcoin::hashes::{Hash as _, sha256};
-use windlass_ledger::Clause;
+use windlass_ledger::{Clause, HashLock};
 use windlass_types::{BtcHeight, SideHeight, tagged_hash};
 
 const PREIMAGE: [u8; 32] = [42; 32];
@@ -90,7 +90,15 @@ fn proven(entries: &[Entry], claim: Claim) -> Result<Lock, ProofError> {
 fn a_locked_amount_is_proven() {
     let state = [funds(10_000, 0)];
     let lock = proven(&state, claim(&state, &policy(500))).expect("holds");
-    assert_eq!(lock.policy.as_hash_lock(), Some((account(2).bytes, hash(), account(1).bytes, BtcHeight::new(500))));
+    assert_eq!(
+        lock.policy.as_hash_lock(),
+        Some(HashLock {
+            receiver: account(2).bytes,
+            hash: hash(),
+            sender: account(1).bytes,
+            timeout: BtcHeight::new(500)
+        })
+    );
     assert_eq!(lock.account.map(|account| account.balance), Some(Amount::from_sat(10_000)));
     assert_eq!((lock.spent_from(), lock.hashes), (false, vec![(Digest(hash()), None)]));
     // Another lock of the same hash is another account, that nobody has paid.

@@ -2,13 +2,12 @@
 //! (docs/spec/snapshots.md). Whoever has the genesis checks it; see [`restore`].
 
 use crate::chain_store::{self, ChainStore, ChainStoreError};
-use crate::follower::FollowError;
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use windlass_ledger::{Entry, Genesis, Header, Restore, RestoreError, StateRead, keys, query};
-use windlass_light::{CertificateError, EpochLink, Epochs, LinkError};
+use windlass_light::{CertificateError, CommitteeError, EpochLink, Epochs, LinkError};
 use windlass_store::{OpenError, Store, StoreError};
 use windlass_types::{ChainId, SideHeight};
 
@@ -50,10 +49,10 @@ pub enum SnapshotError {
     Certificate(#[from] CertificateError),
     /// The members of an epoch before it don't hand on to the next one's.
     #[error("the snapshot is not signed by who are members")]
-    Link(#[from] LinkError),
+    Link(#[source] Box<LinkError>),
     /// The genesis's members are no committee.
     #[error(transparent)]
-    Follow(#[from] FollowError),
+    Committee(#[from] CommitteeError),
     /// Its rows are not the state of its header.
     #[error("the snapshot is not the state of its header (block {height})")]
     Rows {
@@ -289,9 +288,9 @@ pub(crate) fn signers(genesis: &Genesis, head: &Head) -> Result<Vec<u16>, Snapsh
     if head.header.height == SideHeight::default() {
         return Err(SnapshotError::Genesis);
     }
-    let mut epochs = Epochs::of_genesis(genesis).map_err(FollowError::Committee)?;
+    let mut epochs = Epochs::of_genesis(genesis)?;
     for link in &head.links {
-        epochs.cross(link)?;
+        epochs.cross(link).map_err(|error| SnapshotError::Link(Box::new(error)))?;
     }
     let (since, _) = epochs.newest();
     if head.header.height < since {

@@ -3,6 +3,7 @@
 use super::money;
 use bitcoin::Amount;
 use serde::Serialize;
+use windlass_ledger::HashLock;
 use windlass_light::Lock;
 use windlass_types::{BtcHeight, ChainNetwork, Digest, SideHeight};
 
@@ -42,7 +43,7 @@ struct Shown {
 impl State {
     /// `anchor`: up to which height the block had read Bitcoin.
     pub fn new(network: ChainNetwork, anchor: BtcHeight, lock: &Lock) -> Self {
-        let terms = lock.policy.as_hash_lock().map(|(receiver, _, sender, timeout)| Terms {
+        let terms = lock.policy.as_hash_lock().map(|HashLock { receiver, sender, timeout, .. }| Terms {
             receiver: hex::encode(receiver),
             sender: hex::encode(sender),
             timeout,
